@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ ARGUMENTS = (
 Theme = Literal["light", "dark"]
 THEMES: Sequence[Theme] = ("light", "dark")
 # What axe runs besides its defaults: our colours hold 7:1, where AA asks for 4.5:1
-AXE = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
+AXE: Mapping[str, object] = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
 # In a frame that is refused Chromium shows a page of its own, whose script may meet its end; none of ours has such a policy
 CHROMIUMS = "'TrustedTypePolicy'"
 PATIENCE_MS = 60_000
@@ -119,21 +119,24 @@ def show(page: Page, url: str) -> None:
     page.wait_for_selector("footer", state="attached")
 
 
-def _styled(page: Page) -> None:
+def styled(page: Page) -> None:
     """Wait until the page looks as it will: before that a browser's own colours and sizes would be judged."""
     page.wait_for_function("() => [...document.querySelectorAll('link[rel=stylesheet]')].every(link => link.sheet)")
+    page.wait_for_function("() => [...document.images].every(image => image.complete)")
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page, options: Mapping[str, object] = AXE) -> list[str]:
     """The findings of axe, a line each: rule, place, and what to mend."""
-    _styled(page)
-    found = Axe().run(page, options=AXE).response["violations"]
+    styled(page)
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(Axe().axe_script)
+    found = page.evaluate("options => axe.run(document, options)", options)["violations"]
     return [f"{each['id']}: {node['target']}: {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
 def overflow(page: Page) -> list[str]:
     """The elements that stick out of the window to the side; empty where nobody has to scroll sideways."""
-    _styled(page)
+    styled(page)
     found = page.evaluate(
         """() => {
             const width = document.documentElement.clientWidth;

@@ -1,6 +1,6 @@
 """The gallery over HTTP on loopback: each page with the headers that it has in production."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from idp.desk.pages import DESK_STYLE
 from idp.pages.headers import headers
 from idp.pages.render import Pages
-from idp.pages.static import STATIC_FILES
+from idp.pages.static import StaticFile
 from tests.e2e.gallery import OWNER, Shown, gallery
 from tests.listening import Handler, Listening
 
@@ -22,6 +22,7 @@ class Gallery:
 
     base: str
     shown: Mapping[str, Shown]
+    files: Sequence[StaticFile] = ()
     posted: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def url(self, name: str, language: str = "en") -> str:
@@ -36,7 +37,7 @@ class _Handler(Handler):
 
     def get(self) -> None:
         path = urlsplit(self.path).path
-        for file in (*STATIC_FILES, DESK_STYLE):
+        for file in self.gallery.files:
             if file.path == path:
                 return self.reply(200, file.content, **{"Content-Type": file.media_type, **file.headers})
         shown = self.gallery.shown.get(path)
@@ -51,11 +52,12 @@ class _Handler(Handler):
 
 
 @contextmanager
-def serve(more: Mapping[str, Shown] = MappingProxyType({})) -> Iterator[Gallery]:
-    """Serve the gallery, and `more` pages by their paths, on a free port until the end of the block."""
-    held = Gallery("", {})
+def serve(more: Mapping[str, Shown] = MappingProxyType({}), pages: Pages | None = None) -> Iterator[Gallery]:
+    """Serve the gallery of `pages`, and `more` by their paths, on a free port until the end of the block."""
+    pages = pages or Pages(OWNER)
+    held = Gallery("", {}, (*pages.files, DESK_STYLE))
     with Listening(partial(_Handler, held)) as server:
         held.base = f"http://127.0.0.1:{server.server_port}"
-        held.shown = {f"/{each.name}/{each.language}": each for each in gallery(Pages(OWNER), server.server_port)}
+        held.shown = {f"/{each.name}/{each.language}": each for each in gallery(pages, server.server_port)}
         held.shown = {**held.shown, **more}
         yield held

@@ -76,7 +76,7 @@ def test_the_metadata_is_renewed_before_half_of_it_is_over(browser: Browser, sta
         ("GET", "/me"),
         ("POST", "/me/sign-in"),
         ("GET", "/me/receipt.json"),
-        ("GET", "/"),
+        ("GET", "/nowhere"),
     ],
 )
 def test_a_node_serves_no_relying_parties(browser: Browser, method: str, path: str) -> None:
