@@ -6,15 +6,16 @@ own folder, sealed with the keys of the ledger. A session lies in the memory of 
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from sqlalchemy import Engine
 
 from idp.application.proposed import plan_over, proposals_of
-from idp.config.settings import Settings
+from idp.config.settings import TENANTS, Settings, examine_process
 from idp.desk.events import told_to_log
 from idp.desk.operator.application import OperatorDesk
+from idp.desk.operator.health import HealthLog
 from idp.desk.operator.memory import ProcessKeys, SessionMemory
 from idp.desk.operator.reading import OperatorReader
 from idp.desk.pages import OPERATOR_WORDS
@@ -64,7 +65,7 @@ def opened_console(settings: Settings, clock: Callable[[], int] = system_clock) 
     """The application. Raises `Misconfigured` where keys or the extra `desk` are missing."""
     OPERATOR_WORDS.compiled()
     keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
-    with administrators(settings, keys) as register:
+    with administrators(settings, keys) as register, ExitStack() as stack:
         tenant, url = settings.tenant, settings.console.address
         sealer = Sealer(tenant=tenant, keys=ProcessKeys())
 
@@ -78,6 +79,10 @@ def opened_console(settings: Settings, clock: Callable[[], int] = system_clock) 
         doors = SignInRoutes(
             OPERATOR_WORDS, tenant, url, sessions, ways, None, passkeys, told_to_log(tenant, "administrator"), clock
         )
+        health = HealthLog(metrics_port(settings), tenant)
+        health.step()
+        health.start()
+        stack.callback(health.stop)
         reader = OperatorReader(
             settings,
             keys,
@@ -85,8 +90,19 @@ def opened_console(settings: Settings, clock: Callable[[], int] = system_clock) 
             proposals=proposals_of(settings, keys),
             plan_of=partial(plan_over, settings, keys),
             names=lambda: {one.name for one in register.holders()},
+            health=health,
         )
         yield OperatorDesk(reader=reader, doors=doors).asgi
+
+
+def metrics_port(settings: Settings) -> int:
+    """The port at which this machine's metrics are told; 0 where they are not, or at another address alone."""
+    folder, found = settings.folder, settings.metrics_listen
+    if folder.parent.name == TENANTS:
+        process = examine_process(folder.parent.parent)[0]
+        found = process.metrics_listen if process else ""
+    host, _, port = found.rpartition(":")
+    return int(port) if host in ("127.0.0.1", "localhost", "0.0.0.0", "[::]") else 0  # noqa: S104 - it only asks
 
 
 def serve_console(settings: Settings, listening: Listening, ready: Callable[[], None] = lambda: None) -> None:

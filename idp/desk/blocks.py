@@ -46,6 +46,8 @@ class Plot:
     table: DeskTable
     label: str
     figure: str
+    # a line that no bar should reach; 0 for none
+    limit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,17 @@ class EditForm:
 
 
 @dataclass(frozen=True, slots=True)
+class SimulatorForm:
+    """A form with a made-up person: what may be chosen, what is, and the person's TOML."""
+
+    purposes: tuple[str, ...]
+    services: tuple[str, ...]
+    purpose: str
+    service: str
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawForm:
     """A form that withdraws a proposal."""
 
@@ -133,4 +146,5 @@ class GrantForm:
     any_record: bool
 
 
-Block = DeskTable | Plot | Facts | Notice | Link | Command | Lines | Text | EditForm | WithdrawForm | Upload | GrantForm
+Form = EditForm | SimulatorForm | WithdrawForm | Upload | GrantForm
+Block = DeskTable | Plot | Facts | Notice | Link | Command | Lines | Text | Form

@@ -30,6 +30,8 @@ class Drawing:
     height: int
     left_out: int
     total: float
+    # where the limit lies, 0 for none
+    limit: int = 0
 
 
 def drawn(plot: Plot) -> Drawing:
@@ -38,13 +40,15 @@ def drawn(plot: Plot) -> Drawing:
     label, figure = names.index(plot.label), names.index(plot.figure)
     rows = [(str(row[label]), _figure(row[figure])) for row in plot.table.rows]
     shown = rows[:MOST_BARS]
-    most = max((number for _, number in shown), default=0)
+    most = max((*(number for _, number in shown), plot.limit), default=0)
     room = WIDTH - LABEL - FIGURE
     bars = [
         Bar(name, number, place * ROW, max(1, int(room * number / most)) if most and number else 0)
         for place, (name, number) in enumerate(shown)
     ]
-    return Drawing(plot.title, bars, max(1, len(bars)) * ROW, len(rows) - len(shown), sum(number for _, number in rows))
+    limit = LABEL + int(room * plot.limit / most) if plot.limit else 0
+    height = max(1, len(bars)) * ROW
+    return Drawing(plot.title, bars, height, len(rows) - len(shown), sum(number for _, number in rows), limit)
 
 
 def _figure(cell: Cell) -> float:

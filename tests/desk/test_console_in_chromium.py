@@ -38,6 +38,10 @@ def test_axe_finds_nothing_on_any_page_of_the_operators(chromium: Browser, conso
             assert violations(opened.page) == [], path
             # A wide table scrolls in a region of its own, and the page does not
             assert not [each for each in overflow(opened.page) if each.startswith("HTML")], path
+        opened.page.goto(f"{console.url}/simulator?purpose=resident-parking")
+        opened.page.get_by_role("button", name="Decide").click()
+        expect(opened.page.get_by_text("The sign-in could go on.")).to_be_visible()
+        assert violations(opened.page) == []
         _propose(opened.page, console.url, f"Seen in {theme}")
         opened.page.get_by_role("button", name="Sign out").click()
         expect(opened.page.get_by_role("heading", level=1)).to_have_text("Sign in to the operator's pages")

@@ -14,6 +14,7 @@ from idp.desk.operator.operator_page import OperatorPage
 from idp.desk.operator.pages import PAGES
 from idp.desk.operator.plan_pages import PLANS, PROPOSE, changeable, look
 from idp.desk.operator.reading import OperatorQuestion, OperatorReader
+from idp.desk.operator.simulator import SIMULATOR, simulate
 from idp.desk.operator.standing_pages import things
 from idp.desk.pages import page_headers
 from idp.desk.sessions import DeskSession
@@ -47,6 +48,8 @@ class OperatorDesk(Desk):
                 return "text", [f"{kind} {one}" for kind, one in things(self._reader.standing())]
             case "file":
                 return "text", changeable(self._reader)
+            case "purpose":
+                return "text", sorted(self._reader.standing().configuration.purposes)
             case "plan" | "on":
                 return "text", [one.plan for one in self._reader.proposals.listed()]
         return "text", ()
@@ -54,6 +57,7 @@ class OperatorDesk(Desk):
     def own_routes(self) -> Iterator[PageRoute]:
         """See `Desk`."""
         yield PageRoute(PROPOSE.path, self._acting(self._proposed), "POST")
+        yield PageRoute(SIMULATOR.path, self._acting(self._simulated), "POST")
         yield PageRoute(PLANS.path, self._acting(self._withdrawn), "POST")
 
     def _acting(self, act: Callable[[DeskSession, Mapping[str, str]], Response]) -> Endpoint:
@@ -75,6 +79,9 @@ class OperatorDesk(Desk):
             return self.shown(PROPOSE, session, found, {}, files=False)
         log_of(self.tenant).info("proposal_written", plan=found, who=session.name)
         return RedirectResponse(f"{PLANS.path}?plan={found}", 303, page_headers())
+
+    def _simulated(self, session: DeskSession, given: Mapping[str, str]) -> Response:
+        return self.shown(SIMULATOR, session, simulate(self._reader, given), {}, files=False)
 
     def _withdrawn(self, session: DeskSession, given: Mapping[str, str]) -> Response:
         plan = given.get("plan", "")

@@ -13,6 +13,7 @@ from idp.changes.history import Applied, History
 from idp.changes.plan import Plan
 from idp.changes.proposals import Changed, Proposals
 from idp.config.settings import Settings
+from idp.desk.operator.health import HealthLog
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import reading
 from idp.store.looking import looking
@@ -58,12 +59,13 @@ class OperatorReader:
         proposals: Proposals,
         plan_of: Callable[[Engine, Changed], Plan],
         names: Callable[[], Collection[str]],
+        health: HealthLog,
     ) -> None:
         self.settings, self.keys, self.clock = settings, keys, clock
         # Of files that differ; it raises `Misconfigured` for files that nobody could serve
         self.proposals, self.plan_of = proposals, plan_of
         # Everybody who may sign in
-        self.names = names
+        self.names, self.health = names, health
         self._lock = threading.Lock()
         self._examined: tuple[str, Configuration] | None = None
 
