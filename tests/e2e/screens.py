@@ -62,7 +62,7 @@ SCREENS = (
     *(Screen("desk-releases", "desk-releases", "en", theme, DESK_WIDTH, DESK_FILES) for theme in THEMES),
     *(
         Screen(name, name, "en", THEMES[0], DESK_WIDTH, DESK_FILES)
-        for name in ("desk-attributes", "desk-citizens", "desk-sign-in")
+        for name in ("desk-attributes", "desk-citizens", "desk-sign-in", "console-plan", "console-health")
     ),
 )
 
