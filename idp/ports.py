@@ -13,7 +13,7 @@ class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
     # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "dpop", "device", "again", "trial",
-    # "artifact", "ecp", "me", "own_act", "disowned", "erasure", "year".
+    # "artifact", "ecp", "me", "own_act", "disowned", "erasure", "year", "onward", "phone".
     # UPSTREAM is none that anybody has to be the first to take
     kind: str
     digest: bytes
@@ -38,9 +38,9 @@ def sid_digest(sid: str) -> bytes:
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
-    # "request", "pushed", "code", "access", "device", "refresh", "receipt", "logout", "me". UNSENT and ENDED hold nothing
-    # but a moment (and the name of the visit to "/me" that stays), and lie under the digest of a login, a sid, or a service
-    # and `sub`
+    # "request", "pushed", "code", "access", "device", "refresh", "receipt", "logout", "me", "onward", "phone". UNSENT and
+    # ENDED hold nothing but a moment (and the name of the visit to "/me" that stays), and lie under the digest of a login,
+    # a sid, or a service and `sub`
     kind: str
     digest: bytes
     payload: bytes = field(repr=False)
@@ -49,9 +49,9 @@ class ParkedRow:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """How a login ended, for 60 seconds: the same choice gets the same answer, another is refused (decision 0000.8)."""
+    """How a login ended: until the row's end the same choice gets the same answer, another is refused (decision 0000.8)."""
 
-    login: bytes  # SHA-256 of the login id
+    login: bytes  # SHA-256 of the login id; of the way on from it, another digest
     choice: bytes  # HMAC over choice and boxes under the Strict cookie's secret
     end: int
 
@@ -177,8 +177,8 @@ class Remembered(Protocol):
         """The rows of these digests, as they are at one moment. Their ends may have come."""
 
 
-class Decisions(Remembered, Protocol):
-    """Reads of how a login ended, and of what is remembered of earlier ones."""
+class Decisions(Remembered, Parked, Protocol):
+    """Reads of how a login ended, of what lies parked for it, and of what is remembered of earlier ones."""
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """The row of this login while it lives (60 seconds), else None."""

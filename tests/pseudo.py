@@ -14,7 +14,7 @@ import pytest
 from babel.messages.plurals import get_plural
 
 from idp.pages import languages, phrases
-from idp.pages.render import compiled
+from idp.pages.compiled_pages import compiled
 from tests.catalogues import LOCALE
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

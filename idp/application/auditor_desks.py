@@ -38,8 +38,8 @@ from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.keeper import KeyFolderWatch, KeyKeeper
 from idp.ledger.operator_records import AUDITOR_ENROLLED
 from idp.login.sealing import Sealer
+from idp.pages.compiled_pages import template_digest
 from idp.pages.languages import LANGUAGES
-from idp.pages.render import template_digest
 from idp.server.http import Listening, Server
 from idp.store.records.passkeys import PasskeyRegister
 from idp.store.sealing_rows import StoredSealingKeys

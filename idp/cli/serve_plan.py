@@ -24,7 +24,7 @@ from idp.keys.folder import load_keys
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.monitoring.measures import SharedMeasures
-from idp.pages.render import compiled
+from idp.pages.compiled_pages import compiled
 from idp.server.http import Listening
 from idp.server.rate_limits import check_valkey
 from idp.server.workers.slots import Board

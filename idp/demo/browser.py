@@ -1,10 +1,12 @@
 """A small browser for the demo's driver: cookies, redirects, links and forms, bounded in hops.
 
 It keeps Secure cookies of `http://*.localhost`, as Chromium does, sends Sec-Fetch-Site and Origin as a browser would, and
-never runs a script.
+never runs a script. From the last page of a login it goes on at once, and not after ten seconds.
 """
 
+import html as markup
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -15,6 +17,8 @@ from idp.demo.loopback import client, send
 
 MAX_HOPS = 14
 REDIRECTS = (301, 302, 303)
+# Where the last page of a login goes on to
+_ONWARD = re.compile(r'<a class="button" href="(/login/[^"/]+/onward)">')
 
 
 class WalkError(Exception):
@@ -92,6 +96,22 @@ class Browser:
     def submit(
         self, page: Page, fields: dict[str, str], form: str = "//form", *, accept: str = "text/html", target: str = ""
     ) -> Page:
+        """Presses a button as `press` does. If that ends in the last page of a login, goes on from it."""
+        return self.go_on(self.press(page, fields, form, accept=accept, target=target))
+
+    def go_on(self, page: Page) -> Page:
+        """Goes on from the last page of a login, up to where the broker sends the browser: then a page with that link.
+
+        Any other page stays.
+        """
+        found = _ONWARD.search(page.text)
+        if found is None:
+            return page
+        return self._go("GET", urljoin(page.url, found[1]), _origin(page.url), "text/html", None, leaves=False)
+
+    def press(
+        self, page: Page, fields: dict[str, str], form: str = "//form", *, accept: str = "text/html", target: str = ""
+    ) -> Page:
         """Submits the first form that `form` finds, with its hidden fields and then `fields`.
 
         `target` is the path of the button, where that has one of its own.
@@ -104,7 +124,8 @@ class Browser:
         target = urljoin(page.url, target or element.get("action", page.url))
         return self._go("POST", target, _origin(page.url), accept, urlencode({**hidden, **fields}).encode())
 
-    def _go(self, method: str, url: str, origin: str, accept: str, content: bytes | None) -> Page:
+    def _go(self, method: str, url: str, origin: str, accept: str, content: bytes | None, *, leaves: bool = True) -> Page:
+        """Goes there and follows redirects. Where it does not leave the site, the redirect is a page with its link."""
         for _ in range(MAX_HOPS):
             headers = {"accept": accept, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
             headers["sec-fetch-site"] = _site(origin, url)
@@ -117,7 +138,10 @@ class Browser:
             if response.status_code not in REDIRECTS:
                 return Page(url, response.status_code, response.text)
             origin = origin or _origin(url)
-            url = urljoin(url, response.headers["location"])
+            target = urljoin(url, response.headers["location"])
+            if not leaves and _origin(target) != _origin(url):
+                return Page(url, 200, f'<main><a class="button" href="{markup.escape(target)}">onward</a></main>')
+            url = target
             method, content = "GET", None
         raise WalkError(f"more than {MAX_HOPS} redirects")
 

@@ -38,6 +38,8 @@ KINDS: Mapping[str, int] = {
     "access": 1,
     "device": 1,
     "derived": 1,
+    "onward": 1,
+    "phone": 1,
     "receipt": 24,
     "refresh": LONGEST_REFRESH_LIFE // HOUR,
     "session": 24,

@@ -19,15 +19,18 @@ from connectors.connector import Connector, Inbound, Outbound
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.resumed import remembered, resumed, tells_enough
 from connectors.signatures.jws import base64url
-from idp.login.finish import SKEW, Choice, commit_fresh, commit_once, login_digest, login_mark, message_digest, unsent_unit
-from idp.login.frontend import Frontend, Frontends
+from idp.login.finish import SKEW, Choice, commit_fresh, commit_once, login_digest, login_mark, message_digest
+from idp.login.frontend import Frontends
+from idp.login.onward import PHONE, Answers
 from idp.login.role import Role
-from idp.login.sealing import LoginId, Sealer, new_login_id
+from idp.login.sealing import Sealer, new_login_id
 from idp.login.sessions import SessionContent
 from idp.login.states import (
     ANSWER_LIFE,
+    BY_APPROVAL,
     DECIDED_LIFE,
     LOGIN_LIFE,
+    ONWARD_LIFE,
     RECEIPT,
     RECEIPT_LIFE,
     Approved,
@@ -35,10 +38,10 @@ from idp.login.states import (
     BrowserSession,
     CitizenReceipt,
     Decided,
-    Grant,
-    Refused,
+    Onward,
     Released,
     Requested,
+    Waiting,
     speaking,
 )
 from idp.login.suspension import Suspension
@@ -54,6 +57,8 @@ from policies.release import choose
 REQUEST_LIFE = LOGIN_LIFE + max(
     *(profile.max_age + 2 * profile.skew for profile in (EIDAS, SAML2INT)), request_object.LIFE + 2 * request_object.SKEW
 )
+# The choice of whoever leaves before anybody signed them in
+CANCEL = "cancel"
 
 
 class Broker:
@@ -75,14 +80,21 @@ class Broker:
     ) -> None:
         self._tenant = tenant
         self._role = role
-        self._frontends = frontends
         self._connectors = connectors
         self._sealer = sealer
         self._commits = commits
         self._decisions = decisions
         self._suspension = suspension
         self._check_open = check_open
-        self._reference = reference
+        self.answers = Answers(
+            tenant=tenant,
+            role=role,
+            frontends=frontends,
+            sealer=sealer,
+            commits=commits,
+            decisions=decisions,
+            reference=reference,
+        )
 
     def begin(self, request: ServiceRequest, now: int) -> Requested:
         """A service's request was accepted: a login begins, and holds nothing about a person.
@@ -92,7 +104,7 @@ class Broker:
         """
         self._role.check_service(request.origin)
         self._check_open()
-        self._of(request.origin).check_answerable(request.origin, now, release=True)
+        self.answers.frontend(request.origin).check_answerable(request.origin, now, release=True)
         self._role.check_reachable(request)
         return Requested(login=new_login_id(), began=now, request=self._role.completed(request))
 
@@ -106,9 +118,9 @@ class Broker:
         # Before the checks: what is switched off and on again after them has a number that is not known yet
         acts = self._suspension.acts
         self._check_open()
-        self._check_registered(login.request)
+        self.answers.check_registered(login.request)
         provider = self._role.going(login.request, provider_id)
-        self._of(login.request.origin).check_answerable(login.request.origin, now, release=True)
+        self.answers.frontend(login.request.origin).check_answerable(login.request.origin, now, release=True)
         question = self._role.question(login.login, login.request, provider)
         outbound, expectation = self._connectors[provider.provider_id].request(question, now)
         return outbound, Asked(login.login, login.began, login.request, expectation, acts)
@@ -120,7 +132,7 @@ class Broker:
         `AssertionRejected` and its kinds.
         """
         request = asked.request
-        self._check_registered(request)
+        self.answers.check_registered(request)
         provider = self._role.going(request, asked.expectation.provider_id, asked.acts)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         forced = asked.expectation.force_authentication
@@ -135,7 +147,7 @@ class Broker:
         this request.
         """
         request, signed_in = login.request, session.signed_in
-        self._check_registered(request)
+        self.answers.check_registered(request)
         provider = self._role.going(request, signed_in.provider_id, session.acts)
         if signed_in.judging != judging(provider):
             # What it vouched for may have been taken back: a level, or whose identifiers these are
@@ -191,9 +203,9 @@ class Broker:
 
         The hash of what is shown is that of the new page. Raises what `decide` does for a release that cannot be.
         """
-        self._check_registered(decided.request)
+        self.answers.check_registered(decided.request)
         self._role.check_shown(decided)
-        self._check_releasable(decided, now)
+        self.answers.check_releasable(decided, now)
         path = self._role.path(decided.request) if whole else decided.path
         return self._noticed(replace(speaking(decided, language), path=path), language)
 
@@ -204,8 +216,11 @@ class Broker:
             commit_fresh(self._commits, Unit(tenant=self._tenant, approvals=rows))
         return asking
 
-    def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
+    def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Waiting:
         """The citizen's choice, as one unit: marks, record and what is parked. Durable before it returns.
+
+        The answer waits for the citizen to go on (`Answers.go_on`), but for a release at a sending node, and one where an
+        earlier approval counts.
 
         Raises `Replayed` where this login was decided otherwise or longer than a minute ago, `RequestRefused` where the
         choice names what was not offered, `ReleaseDenied` where a required attribute is denied, `PeerUnavailable` where
@@ -214,28 +229,32 @@ class Broker:
         could be written. In each of them nothing was released.
         """
         origin = decided.request.origin
-        self._check_registered(decided.request)
+        self.answers.check_registered(decided.request)
         self._role.check_shown(decided)
         # Before anything is written: nothing stands in the ledger that could not be sent
-        self._of(origin).check_answerable(origin, now, release=False)
+        self.answers.frontend(origin).check_answerable(origin, now, release=False)
         if choice.word == self._role.release_word(decided.path):
             return self._release(decided, choice, secret, now)
         if choice.shared or choice.word not in self._role.refusal_words(decided.path):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._role.refusal_record(decided, choice.word, now)
-        unit = Unit(tenant=self._tenant, record=record, approvals=self._role.remembered(decided, choice, now))
-        first = self._commit(decided, choice, secret, now, unit)
-        return Refused(origin, self._answer_key(decided, secret), record.record if first else b"")
+        onward = Onward(choice.word, decided.heard, record.record.hex(), request=decided.request, pressed=now)
+        approvals = self._role.remembered(decided, choice, now)
+        parked = (self.answers.parked(decided.login, onward, secret, now),)
+        unit = Unit(tenant=self._tenant, record=record, approvals=approvals, parked=parked)
+        first = self._commit(decided, choice, secret, now, unit, ONWARD_LIFE)
+        return Waiting(decided.login, onward, secret, first=first)
 
-    def cancel(self, login: Requested | Asked, now: int) -> Refused:
+    def cancel(self, login: Requested | Asked, now: int) -> Waiting:
         """The citizen went back before anybody signed them in: the marks of login and request alone.
 
         Nobody was authenticated, so nothing is recorded: else any visitor could grow the ledger without end.
         """
         origin = login.request.origin
-        self._check_registered(login.request)
-        self._of(origin).check_answerable(origin, now, release=False)
+        self.answers.check_registered(login.request)
+        self.answers.frontend(origin).check_answerable(origin, now, release=False)
         secret = self._sealer.derive("cancel", login.login.encode(), at=login.began)
+        onward = Onward(CANCEL, login.began, "", request=login.request, pressed=now)
         unit = Unit(
             tenant=self._tenant,
             marks=(
@@ -243,94 +262,80 @@ class Broker:
                 *_request_marks(origin, login.began),
             ),
             removed=_request_rows(origin),
-            decision=DecisionRow(login_digest(login.login), Choice("cancel").digest(secret), now + ANSWER_LIFE),
+            parked=(self.answers.parked(login.login, onward, secret, now),),
+            decision=DecisionRow(login_digest(login.login), Choice(CANCEL).digest(secret), now + ONWARD_LIFE),
         )
-        commit_once(self._commits, self._decisions, unit, now)
-        return Refused(origin, secret)
+        first = commit_once(self._commits, self._decisions, unit, now)
+        return Waiting(login.login, onward, secret, first=first)
 
-    def not_sent(self, ended: Released | Refused, login: LoginId, now: int) -> None:
-        """Record, once, that a recorded release could not be answered. Raises `StoreUnavailable`."""
-        if ended.record:
-            origin = ended.grant.origin if isinstance(ended, Released) else ended.origin
-            record = self._role.unsent_record(origin, ended.record, now)
-            self._commits.commit(unsent_unit(self._tenant, login, record, ANSWER_LIFE, now))
-
-    def _release(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released:
-        self._check_releasable(decided, now)
+    def _release(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Waiting:
+        self.answers.check_releasable(decided, now)
         if not choice.shared <= (frozenset() if decided.shared is not None else set(decided.decision.optional)):
             raise RequestRefused("a box that the page does not have", code="other_site")
         chosen = choose(decided.decision, choice.shared if decided.shared is None else decided.shared)
         if chosen.blocked or self._role.short_of(decided):
             raise ReleaseDenied("what the purpose requires is denied, so nothing goes")
         # A box that may stay unticked on the page may be required by now
-        self._role.check_shown(replace(decided, judged=replace(decided.judged, decision=chosen)))
-        frontend = self._of(decided.request.origin)
+        going = replace(decided, judged=replace(decided.judged, decision=chosen))
+        self._role.check_shown(going)
+        frontend, login = self.answers.frontend(decided.request.origin), decided.login
         approvals = self._role.remembered(decided, choice, now)
-        key = self._sealer.derive("session", decided.login.encode(), secret, at=decided.heard)
-        session = frontend.session(decided, key, now)
+        key, session = self.answers.session(decided, secret, now)
         record = self._role.release_record(decided, chosen, frontend.evidence(decided.request.origin), now)
-        held = CitizenReceipt("", "")
-        if self._role.has_receipts:
-            held = CitizenReceipt(record.record.hex(), base64.b64encode(record.nonce("values")).decode())
-        grant = Grant(
-            origin=decided.request.origin,
-            purpose_id=decided.request.purpose_id,
-            provider_id=decided.provider_id,
-            sub=decided.judged.sub,
-            loa=decided.judged.loa,
-            context=decided.judged.context,
-            authenticated_at=decided.authenticated_at,
-            attributes=chosen.released,
-            record=held.record,
-            values_nonce=held.values_nonce,
-            reference=self._reference(decided.login),
-            acts=decided.acts,
-            approved=_approved(decided, choice, now) if self._role.has_receipts else None,
-            sid=session.sid if session is not None else "",
-            authorities=self._role.vouchers(decided),
-            decided=now,
+        receipts = self._role.has_receipts
+        onward = Onward(
+            choice.word,
+            decided.heard,
+            record.record.hex(),
+            decided=going,
+            approved=_approved(decided, choice, now) if receipts else None,
+            values_nonce=base64.b64encode(record.nonce("values")).decode() if receipts else "",
+            pressed=now,
         )
-        released = Released(grant, self._answer_key(decided, secret), record=record.record)
+        released = self.answers.released(login, onward, going, secret, session)
+        browser = None
         if session is not None and decided.request.shared is not None:
             before = bytes.fromhex(decided.request.shared.session)
             left = b"" if before == session.session else before
             browser = BrowserSession(decided.request.shared.group, base64url(key), session.end, left)
-            released = replace(released, session=browser)
-        parked = frontend.parked(released, now)
-        if held.record:
-            handle = self._sealer.derive("receipt", decided.login.encode(), secret, at=decided.heard)
-            parked = (*parked, self._sealer.park("receipt", handle, RECEIPT.dump(held), now + RECEIPT_LIFE))
-            released = replace(released, receipt=base64url(handle))
+        waits = receipts and decided.path not in BY_APPROVAL
+        parked = (self.answers.parked(login, onward, secret, now),) if waits else frontend.parked(released, now)
+        receipt = phone = b""
+        if receipts:
+            held = CitizenReceipt(onward.record, onward.values_nonce)
+            receipt = self.answers.receipt(login, onward, secret)
+            parked = (*parked, self._sealer.park("receipt", receipt, RECEIPT.dump(held), now + RECEIPT_LIFE))
+        if waits:
+            phone = self.answers.phone(login, onward, secret)
+            parked = (*parked, self._sealer.park(PHONE, phone, receipt, now + ONWARD_LIFE))
         unit = Unit(tenant=self._tenant, parked=parked, record=record, approvals=approvals, session=session)
-        if not self._commit(decided, choice, secret, now, unit):
-            released = replace(released, record=b"")
+        first = self._commit(decided, choice, secret, now, unit, ONWARD_LIFE if waits else ANSWER_LIFE)
+        released = replace(released, record=record.record if first else b"", receipt=_text(receipt), session=browser)
         try:
             # Asked again: a commit may take seconds, and what was switched off, taken back or ended meanwhile is not sent
             self._role.going(decided.request, decided.provider_id, decided.acts)
             self._role.check_standing(decided, now)
             if session is not None:
-                frontend.session(decided, key, now)
+                self.answers.session(decided, secret, now)
         except BrokerError:
-            self.not_sent(released, decided.login, now)
+            self.answers.not_sent(released, login, now)
             raise
-        return released
+        if not waits:
+            return released
+        return Waiting(login, onward, secret, released.receipt, _text(phone), browser, first)
 
-    def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> bool:
+    def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit, life: int) -> bool:
         """Complete the unit with the marks and the row of the decision, and commit it once. Returns as `commit_once`."""
-        whole = Unit(
-            tenant=unit.tenant,
+        whole = replace(
+            unit,
             marks=(
                 login_mark(decided.login, decided.marks_end),
                 *_request_marks(decided.request.origin, decided.began),
                 Mark("response", decided.response, decided.marks_end),
                 Mark("assertion", decided.assertion, decided.marks_end),
             ),
-            decision=DecisionRow(login_digest(decided.login), choice.digest(secret), now + ANSWER_LIFE),
-            parked=unit.parked,
-            record=unit.record,
-            approvals=unit.approvals,
+            decision=DecisionRow(login_digest(decided.login), choice.digest(secret), now + life),
             removed=_request_rows(decided.request.origin),
-            session=unit.session,
         )
         return commit_once(self._commits, self._decisions, whole, now)
 
@@ -339,26 +344,6 @@ class Broker:
         shown = decided.decision if decided.shared is None else choose(decided.decision, decided.shared)
         notice = self._role.notice(decided.request, shown, language)
         return replace(decided, judged=replace(decided.judged, notice=notice))
-
-    def _check_registered(self, request: ServiceRequest) -> None:
-        self._role.check_registered(request)
-        self._of(request.origin).check_registered(request.origin)
-
-    def _check_releasable(self, decided: Decided, now: int) -> None:
-        self._role.going(decided.request, decided.provider_id, decided.acts)
-        self._role.check_approvable(decided, now)
-        self._of(decided.request.origin).check_answerable(decided.request.origin, now, release=True)
-
-    def _answer_key(self, decided: Decided, secret: bytes) -> bytes:
-        """The same browser and choice get the same answer, and nobody else can compute it."""
-        return self._sealer.derive("answer", decided.login.encode(), secret, at=decided.heard)
-
-    def _of(self, origin: Origin) -> Frontend:
-        """The frontend that received a request. Raises `RequestRefused` where it is no longer served."""
-        found = self._frontends.get(origin.frontend)
-        if found is None:
-            raise RequestRefused("a request in a protocol that is not served any more")
-        return found
 
 
 def _request_marks(origin: Origin, began: int) -> tuple[Mark, ...]:
@@ -373,6 +358,10 @@ def _approved(decided: Decided, choice: Choice, now: int) -> Approved:
     again = decided.earlier.given if decided.shared is not None and decided.earlier else 0
     given = now if choice.remember else again
     return Approved(decided.judged.subject, given, decided.judged.policy, decided.judged.notice, decided.stop)
+
+
+def _text(handle: bytes) -> str:
+    return base64url(handle) if handle else ""
 
 
 def _request_rows(origin: Origin) -> tuple[bytes, ...]:

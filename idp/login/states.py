@@ -1,4 +1,4 @@
-"""One login, in one direction: Requested -> Asked -> Decided -> Released, or Refused. Frozen states, no way back.
+"""One login, in one direction: Requested -> Asked -> Decided -> Onward -> Released, or Refused. Frozen, no way back.
 
 `Requested` and `Asked` travel sealed in a cookie and hold nothing about a person. `Decided` lies in a sealed form field and
 holds only what may be released, in its form. A login at a city and one at a sending node have the same states.
@@ -15,12 +15,15 @@ from idp.login.state_codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import Origin, ServiceRequest
+from policies.errors import NotFound
 from policies.parties import ProviderId, PurposeId
 from policies.release import Decision
 
 # In seconds
 LOGIN_LIFE = 15 * 60
 DECIDED_LIFE = 5 * 60
+# How long after the decision a citizen may go on
+ONWARD_LIFE = 5 * 60
 ANSWER_LIFE = 60
 CODE_LIFE = 60
 ACCESS_TOKEN_LIFE = 5 * 60
@@ -240,6 +243,52 @@ class BrowserSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Onward:
+    """A login that was decided: all that its answer is made of. It lies parked while the citizen reads the last page.
+
+    `word` is their choice. A release has `decided`, with nothing in it but what goes, and a refusal has `request` alone: no
+    value of the person. `at` is the moment of the keys that are derived. `record` (hex) is the id of the record, "" where
+    there is none.
+    """
+
+    word: str
+    at: int
+    record: str
+    request: ServiceRequest | None = None
+    decided: Decided | None = None
+    approved: Approved | None = None
+    values_nonce: str = field(default="", repr=False)
+    # when the citizen decided
+    pressed: int = 0
+
+    @property
+    def asked(self) -> ServiceRequest:
+        """The service's request."""
+        if self.decided is not None:
+            return self.decided.request
+        if self.request is None:
+            raise NotFound("a decided login without a request")
+        return self.request
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A login that is recorded and whose citizen has not gone on yet (decision 0074).
+
+    `secret` is what the browser's Strict cookie has. `receipt` and `phone` are handles of the citizen's receipt: one for
+    this browser, and one that counts once on another device; "" where they have none. `first`: it was recorded just now.
+    """
+
+    login: LoginId
+    onward: Onward
+    secret: bytes = field(repr=False)
+    receipt: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    session: BrowserSession | None = field(default=None, compare=False)
+    first: bool = field(default=True, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """The release that goes to the service. Its frontend makes the answer of it.
 
@@ -253,6 +302,11 @@ class Released:
     receipt: str = field(default="", repr=False)
     record: bytes = field(default=b"", compare=False)
     session: BrowserSession | None = field(default=None, compare=False)
+
+    @property
+    def first(self) -> bool:
+        """Whether it was recorded just now."""
+        return bool(self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,4 +323,5 @@ ASKED = Codec(Asked, plain=PLAIN_COOKIE)
 DECIDED = Codec(Decided, plain=NEVER_DEFLATED)
 # Beside the citizen's values stands what whoever wrote the link chose (`Origin.protocol`)
 GRANT = Codec(Grant, plain=NEVER_DEFLATED)
+ONWARD = Codec(Onward, plain=NEVER_DEFLATED)
 RECEIPT = Codec(CitizenReceipt)

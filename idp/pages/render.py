@@ -1,94 +1,33 @@
-"""Renders views to HTML. Templates and phrases are read and compiled once, at start."""
-
-import hashlib
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-
-from jinja2 import DictLoader, Environment, StrictUndefined, Template
-from markupsafe import Markup, escape
+"""Renders views to HTML."""
 
 from idp.pages.citizen_view import CitizenCopyView, CitizenDoorView, CitizenEnteredView, CitizenErasureView, CitizenView
+from idp.pages.compiled_pages import compiled
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
 from idp.pages.headers import SUBMIT_SCRIPT
-from idp.pages.languages import Language, load_languages
+from idp.pages.languages import Language
+from idp.pages.last_view import LastView
 from idp.pages.logout_view import LogoutView
 from idp.pages.picker_view import PickerView
-from idp.pages.search import names_everywhere
-from idp.pages.static import MARK_FILE, StaticFile
+from idp.pages.static import StaticFile
 from idp.pages.theme import OWN_THEME, Theme
 from idp.pages.trial_view import TrialView
 from idp.pages.views import (
     ApprovalView,
+    BlockedView,
     ErrorView,
     InformView,
     LeavingView,
     PageOwner,
     PostView,
     ReceiptView,
-    RefusedView,
     Towards,
 )
 from idp.pages.wording import MOVES, Wording, known_code
 from policies.registrations.redirects import is_of_an_app
 
-# A phrase in a template without any parts
-_PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
-_PAGES = (
-    "picker",
-    "approval",
-    "inform",
-    "onward",
-    "receipt",
-    "logout",
-    "device",
-    "trial",
-    "citizen",
-    "citizen_copy",
-    "citizen_erasure",
-    "error",
-    "front",
-)
-
-
-# Imported by the others
-_MACROS = "parts.html"
 # A host's page before its settings could be read
 NOBODY = PageOwner()
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledPages:
-    """The languages, the templates, each language's escaped phrases, and the digest of all. All tenants share them."""
-
-    languages: Mapping[str, Language]
-    templates: Mapping[str, Template]
-    said: Mapping[str, Mapping[str, Markup]]
-    digest: str
-
-
-@cache
-def compiled() -> CompiledPages:
-    """Compile all templates. It takes some time, so the server calls it before it forks workers."""
-    sources, languages = _sources(), load_languages()
-    keys = sorted({key for text in sources.values() for key in _PHRASE.findall(text)})
-    names_everywhere()
-    said = {tag: {key: escape(language.say(key)) for key in keys} for tag, language in languages.items()}
-    return CompiledPages(languages, _compiled(sources), said, _digest(sources, languages))
-
-
-def template_digest() -> str:
-    """The digest of `compiled`, without compiling."""
-    return _digest(_sources(), load_languages())
-
-
-def _sources() -> dict[str, str]:
-    folder = resources.files("idp.pages").joinpath("templates")
-    return {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
 
 
 class Pages:
@@ -161,8 +100,8 @@ class Pages:
         title = language.say("inform.title", country=country)
         return self._page("inform", language, title=title, view=view, country=country)
 
-    def refused(self, view: RefusedView) -> str:
-        """Render the end of a login without a release."""
+    def blocked(self, view: BlockedView) -> str:
+        """Render the end of a login that the policy stops."""
         language = self._languages[view.language]
         service, to_node = view.service.text, view.towards is Towards.NODE
         if view.action:
@@ -171,16 +110,37 @@ class Pages:
             _elsewhere(view.target)
         return self._onward(
             language,
-            title=language.say(f"refused.{view.ending}.title"),
+            title=language.say("refused.blocked.title"),
             sentence=language.say(
-                f"refused.{view.ending}.{'text_node' if to_node else 'text'}", service=service, country=service
+                "refused.blocked.text_node" if to_node else "refused.blocked.text", service=service, country=service
             ),
             onward=language.say("refused.back_node" if to_node else "refused.back", service=service, country=service),
             target=view.target,
             fields=view.fields,
-            at_once=view.at_once,
+            at_once=False,
             missing=view.missing,
             action=view.action,
+        )
+
+    def last(self, view: LastView) -> str:
+        """Render the page between the decision and the way to the service, which goes on by itself or stays."""
+        language, named = self._languages[view.language], view.service.text
+        for path in (view.onward, *filter(None, (view.stay, view.receipt, view.file))):
+            _own(path)
+        to_node = view.towards is Towards.NODE
+        if view.ending:
+            title = language.say(f"refused.{view.ending}.title")
+            key = f"refused.{view.ending}.{'text_node' if to_node else 'text'}"
+            onward = "refused.back_node" if to_node else "refused.back"
+        else:
+            title, key, onward = language.say("last.title", service=named), "last.text", "leaving.link"
+        return self._page(
+            "last",
+            language,
+            title=title,
+            sentence=language.say(key, service=named, country=named),
+            onward=language.say(onward, service=named, country=named),
+            view=view,
         )
 
     def leaving(self, view: LeavingView) -> str:
@@ -333,25 +293,6 @@ class Pages:
         )
 
 
-def _compiled(sources: Mapping[str, str]) -> dict[str, Template]:
-    """Compile all pages. A phrase without parts is looked up, escaped already: this saves half of a page's cost."""
-    environment = Environment(
-        loader=DictLoader({name: _looked_up(name, text) for name, text in sources.items()}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.globals.update(mark=MARK_FILE.href)
-    return {name: environment.get_template(f"{name}.html") for name in _PAGES}
-
-
-def _looked_up(name: str, text: str) -> str:
-    """The template with its phrases without parts looked up. Macros have no languages of their own: they get `say`."""
-    return text if name == _MACROS else _PHRASE.sub(r'{{ said["\1"] }}', text)
-
-
 def _own(path: str) -> None:
     """Raise ValueError unless `path` stays on our origin: `//host` and addresses with a scheme lead elsewhere."""
     if not path.startswith("/") or path.startswith(("//", "/\\")):
@@ -362,11 +303,3 @@ def _elsewhere(address: str) -> None:
     """Raise ValueError unless the address is on the web or an app's: `javascript:` and `data:` would run as our page."""
     if not address.startswith(("https://", "http://")) and not is_of_an_app(address):
         raise ValueError("a page may lead to web addresses and apps alone")
-
-
-def _digest(sources: Mapping[str, str], languages: Mapping[str, Language]) -> str:
-    """SHA-256 (hex) over name and text of each template and key and text of each phrase, in a fixed order."""
-    texts = [*sorted(sources.items())]
-    for tag, language in sorted(languages.items()):
-        texts += [(f"{tag} {key}", phrase) for key, phrase in sorted(language.phrases.items())]
-    return hashlib.sha256(json.dumps(texts, ensure_ascii=False).encode()).hexdigest()

@@ -209,13 +209,12 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedView:
-    """A login that ended, or is about to end, without a release.
+class BlockedView:
+    """A login that the policy stops. The citizen reads why, and then goes on.
 
     One of these ways leads on:
 
-    - `target` alone: a link to the relying party's verified address with our answer. If the citizen chose the end, a
-      refresh leads there, too; a citizen who was stopped reads why first.
+    - `target` alone: a link to the relying party's verified address with our answer.
     - `target` and `fields`: the answer is posted there (response mode form_post).
     - `action` and `fields`: a button posts `fields` to a path of ours, which records the end and then answers.
     - nothing: no address is safe.
@@ -224,7 +223,6 @@ class RefusedView:
     """
 
     language: str
-    ending: Ending
     service: Text
     target: str = field(default="", repr=False)
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -239,15 +237,10 @@ class RefusedView:
             return PageKind.FORM
         return PageKind.POST if self.fields else PageKind.PLAIN
 
-    @property
-    def at_once(self) -> bool:
-        """Whether the browser goes on by itself."""
-        return not self.action and self.ending is not Ending.BLOCKED
-
 
 @dataclass(frozen=True, slots=True)
 class LeavingView:
-    """The page after an approval: on to the relying party's verified address `target`, with the answer in its query.
+    """The way on after an approval that shows no last page, to the relying party's verified address `target`.
 
     `receipt` is the path of the citizen's receipt, or empty.
     """

@@ -56,7 +56,7 @@ _EVENTS: Mapping[DecidedBy, tuple[tuple[str, str], tuple[str, str]]] = {
 }
 RETENTION = (
     "The log keeps the commitments for good. What opens them lies encrypted beside it, until its keys are destroyed. "
-    "Values lie encrypted under a secret of the recipient's, who can have them until twenty-one minutes after the sign-in "
+    "Values lie encrypted under a secret of the recipient's, who can have them until twenty-six minutes after the sign-in "
     "began, and the broker deletes them in the seventy minutes after that. "
     "The recipient answers for its own copy."
 )

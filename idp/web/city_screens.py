@@ -11,7 +11,7 @@ from idp.login.role import Choices, Reach
 from idp.login.states import Decided
 from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
-from idp.pages.views import ApprovalView, Ending, RefusedView, Text, Towards, WithheldItem
+from idp.pages.views import ApprovalView, BlockedView, Text, Towards, WithheldItem
 from idp.pages.wording import text_in
 from idp.web.routes.receipt import RECEIPT_PATH
 from policies.attributes import EXACT, AttributeName
@@ -135,15 +135,14 @@ class CityScreens:
     def _ended(self, decided: Decided, sealed: str, language: str, short: Collection[AttributeName]) -> bytes:
         """The page whose button refuses: everything after it is as of a citizen who refused."""
         refuses = next(iter(self._role.refusal_words(decided.path)))
-        view = RefusedView(
+        view = BlockedView(
             language,
-            Ending.BLOCKED,
             self.service(decided.request.origin, language),
             fields=(("login", decided.login), ("decided", sealed), ("choice", refuses)),
             missing=self._pages.wording(language).missing(decided.decision, short, self._catalogue),
             action=f"/login/{decided.login}/decision",
         )
-        return self._pages.refused(view).encode()
+        return self._pages.blocked(view).encode()
 
     def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
         """The titles of what the service requires and cannot get."""

@@ -27,7 +27,7 @@ PARTIES = "ciconia.parties"
 # The login that the request names, whether there is such a one or not
 LOGIN = "ciconia.login"
 NO_ROUTE = "elsewhere"
-STEPS = ("countries", "language", "decision", "cancel")
+STEPS = ("countries", "language", "decision", "cancel", "onward", "stay")
 NO_ADDRESS = b"No address here has a control character.\n"
 # A pattern of the framework's ends before a line feed: /token%0A would reach an endpoint, and pass by what is done for
 # /token alone (its limits, its lane)

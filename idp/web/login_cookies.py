@@ -146,9 +146,9 @@ def secret_of(cookies: Mapping[str, str], login: str) -> bytes:
     return secret
 
 
-def after_decision(login: LoginId, secret: bytes | None) -> list[Cookie]:
-    """The login's cookie says only that; the Strict one lives on for as long as the answer may be asked for again."""
-    kept = [] if secret is None else [Cookie(STRICT + login, base64url(secret), ANSWER_LIFE, "Strict")]
+def after_decision(login: LoginId, secret: bytes | None, life: int = ANSWER_LIFE) -> list[Cookie]:
+    """The login's cookie says only that; the Strict one lives on for as long as the answer may be asked for, or again."""
+    kept = [] if secret is None else [Cookie(STRICT + login, base64url(secret), life, "Strict")]
     return [Cookie(STATE + login, DECIDED, LOGIN_LIFE, SAME_SITE), *kept]
 
 

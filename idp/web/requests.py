@@ -111,6 +111,17 @@ def check_same_origin(request: Request, issuer: str) -> None:
         raise RequestRefused("a form posted without our Origin", status=403, code="other_site")
 
 
+def check_own_link(request: Request) -> None:
+    """Refuse a link that no page of ours leads along, and one that a browser follows before anybody pressed it.
+
+    A browser that says neither brings the Strict cookie only from a page of ours.
+    """
+    if header(request, b"sec-fetch-site") not in (None, "same-origin"):
+        raise RequestRefused("a link followed from another site, or typed", status=403, code="other_site")
+    if header(request, b"sec-purpose") or header(request, b"purpose"):
+        raise RequestRefused("a link that nobody has pressed yet", status=403, code="other_site")
+
+
 def cookies(request: Request) -> Mapping[str, str]:
     """The request's cookies; one that is sent twice is dropped, since nobody can say which is ours.
 

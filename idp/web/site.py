@@ -227,10 +227,11 @@ class Site:
         towards: Towards = Towards.SERVICE,
         *,
         after_form: bool = False,
+        service: Text | None = None,
     ) -> Response:
         """Send the browser on: by redirect, or by a page that posts, or that leads on after a form of ours."""
         if isinstance(outbound, Post) or after_form:
-            name = Text(urlsplit(outbound.url).hostname or "", "en")
+            name = service or Text(urlsplit(outbound.url).hostname or "", "en")
             view = PostView(language, towards, name, outbound.url, outbound.fields if isinstance(outbound, Post) else ())
             return page(self.pages.post(view), view.kind, kept)
         response = Response(status_code=303)

@@ -118,9 +118,10 @@ async def approved(browser: Connection, back: Back, target: str, posted: dict[st
         raise LoginFailedError(f"{page.status} {page.body[:2000]!r}")
     decision = f"/login/{fields['login']}/decision"
     chosen = {**fields, "choice": "approve"}
-    return await browser.request(
+    last = await browser.request(
         "POST", decision, chosen, sec_fetch_dest="document", sec_fetch_site="same-origin", origin=ISSUER
     )
+    return await browser.request("GET", last.onward(), sec_fetch_dest="document", sec_fetch_site="same-origin")
 
 
 async def drive(login: Login, host: str, port: int, *, logins: int, at_once: int) -> list[float]:

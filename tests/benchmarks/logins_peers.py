@@ -77,7 +77,7 @@ class Answer:
 
     def onward(self) -> str:
         """Where it leads: by redirect, or by a page that goes on by itself."""
-        if location := self.header("location"):
+        if location := self.header("location") or self.header("refresh").partition("url=")[2]:
             return location
         found = _REFRESH.search(self.body.decode())
         if found is None:

@@ -245,16 +245,20 @@ class Citizens:
             page = await self._until_served(browser, "/saml/acs", posted, sec_fetch_site="cross-site")
             fields = {**page.hidden(), "choice": "approve"}
             target = f"/login/{fields['login']}/decision"
-            left = await self._until_served(browser, target, fields, sec_fetch_site="same-origin", origin=ISSUER)
+            last = await self._until_served(browser, target, fields, sec_fetch_site="same-origin", origin=ISSUER)
+            left = await self._until_served(browser, last.onward(), None, sec_fetch_site="same-origin")
             redeem, browser.cookies = self.stage.party.redeem(left.onward(), asked), {}
             given = await self._until_served(browser, "/token", redeem, authorization=self.stage.party.authorization)
             self.stage.party.verified(given, asked)
             self.done += 1
         self.idle.append(browser)
 
-    async def _until_served(self, browser: Connection, target: str, fields: dict[str, str], **headers: str) -> Answer:
+    async def _until_served(
+        self, browser: Connection, target: str, fields: dict[str, str] | None, **headers: str
+    ) -> Answer:
         while True:
-            found = await browser.request("POST", target, fields, sec_fetch_dest="document", **headers)
+            method = "GET" if fields is None else "POST"
+            found = await browser.request(method, target, fields, sec_fetch_dest="document", **headers)
             if found.status != 503:
                 return found
             self.again += 1

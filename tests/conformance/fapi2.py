@@ -11,7 +11,7 @@ from connectors.signatures.jws import base64url, sign, verify
 from connectors.wire.claims import Json
 from tests.conformance.suite import FAPI2, SCOPE, SuiteStage, callback
 from tests.connectors_jws.dpop_doubles import Sender
-from tests.idp.web.visitor import CHALLENGE, DIRECT, VERIFIER, Answer, Visitor, login_of, query_of
+from tests.idp.web.visitor import CHALLENGE, DIRECT, VERIFIER, Answer, Visitor, login_of
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -111,8 +111,7 @@ class Profile:
         visitor = self.visitor
         question = visitor.returns(visitor.signs_in(visitor.asked(login_of(picker))))
         assert question.status == 200, question.text
-        left = visitor.decides(question, choice)
-        found = left.back if choice == "approve" else query_of(left.found("//a[contains(@href, 'callback')]/@href")[0])
+        found = visitor.decides(question, choice).back
         assert found["iss"] == self.stage.issuer
         assert found.get("state") == self.sent.get("state")
         return found

@@ -10,7 +10,7 @@ from idp.demo.browser import Browser as Citizen
 from idp.desk.auditor.questions import PAGES
 from tests.desk.passkey import authenticator, enrol, link_for, sign_in
 from tests.desk.stage import DeskStage, number_in
-from tests.e2e.browser import THEMES, Theme, overflow, violations, window
+from tests.e2e.browser import THEMES, Theme, decide, overflow, violations, window
 from tests.idp.cli.command import Served, in_process, json_of
 from tests.idp.server.crew import until
 
@@ -128,7 +128,7 @@ def test_nobody_needs_a_script_to_sign_in_with_their_eid_read_and_sign_out(
         page.locator("a[href*='/at/']").first.click()
         page.locator("button[value=mari]").click()
         page.get_by_role("button").click()
-        page.locator("button[value=approve]").click()
+        decide(page)
         # The broker's page leads to the desk by itself, and that one to its first page
         expect(page.locator(".signed")).to_contain_text("Signed in as plain")
         for path in PATHS:

@@ -31,6 +31,8 @@ AXE: Mapping[str, object] = {"resultTypes": ["violations"], "rules": {"color-con
 # In a frame that is refused Chromium shows a page of its own, whose script may meet its end; none of ours has such a policy
 CHROMIUMS = "'TrustedTypePolicy'"
 PATIENCE_MS = 60_000
+# The button of the last page of a login
+GO_ON = "main a.button[href$='/onward']"
 
 
 def launch(playwright: Playwright, *more: str) -> Browser:
@@ -146,6 +148,12 @@ def overflow(page: Page) -> list[str]:
         }"""
     )
     return [str(each) for each in found]
+
+
+def decide(page: Page, choice: str = "approve") -> None:
+    """Press a button of the question, and go on from the last page."""
+    page.click(f"button[value={choice}]")
+    page.click(GO_ON)
 
 
 def past_the_languages(page: Page) -> None:

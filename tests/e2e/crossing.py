@@ -12,7 +12,7 @@ from idp.config.settings import load_settings
 from idp.demo.border import Border
 from idp.store import tables
 from idp.store.engine import open_engine
-from tests.e2e.browser import PATIENCE_MS
+from tests.e2e.browser import GO_ON, PATIENCE_MS
 
 ESTONIA, BULGARIA = "EE", "BG"
 CITIZENS = {ESTONIA: "mari", BULGARIA: "ivana"}
@@ -66,8 +66,10 @@ def informed(border: Border, page: Page, country: str = ESTONIA, *, service: str
 
 
 def on(page: Page, button: str = PROCEED, *, scripts: bool = True) -> None:
-    """Press this, and without scripts the button of the page that posts."""
+    """Press this, go on from the last page where there is one, and without scripts press the button that posts."""
     page.click(button)
+    if button != PROCEED:
+        page.click(GO_ON)
     if not scripts:
         seen(page.locator(POSTS))
         page.click(POSTS)

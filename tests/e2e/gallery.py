@@ -21,10 +21,12 @@ from idp.pages.citizen_view import (
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
 from idp.pages.languages import LANGUAGES
+from idp.pages.last_view import LastView
 from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.render import Pages
 from idp.pages.views import (
     ApprovalView,
+    BlockedView,
     Ending,
     ErrorView,
     InformView,
@@ -34,7 +36,6 @@ from idp.pages.views import (
     PostView,
     ReceiptShown,
     ReceiptView,
-    RefusedView,
     SpType,
     Text,
     Towards,
@@ -183,23 +184,35 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     }
     country = Text(pages.wording(language).language.country("FI"), language)
     endings = {
-        "refused": RefusedView(language, Ending.REFUSED, service, gone),
-        "cancelled": RefusedView(language, Ending.CANCELLED, service, gone, (("error", "access_denied"),)),
-        "blocked": RefusedView(
+        "blocked": BlockedView(
             language,
-            Ending.BLOCKED,
             service,
             fields=(("login", "L1"), ("decided", "sealed-text"), ("choice", "refuse")),
             missing=pages.wording(language).missing(BLOCKED, BLOCKED.blocked, STANDARD),
             action="/login/L1/decision",
         ),
-        "refused-node": RefusedView(
-            language, Ending.CANCELLED, country, gone, (("SAMLResponse", "PD94"),), towards=Towards.NODE
-        ),
-        "blocked-node": RefusedView(
-            language, Ending.BLOCKED, country, gone, (("SAMLResponse", "PD94"),), towards=Towards.NODE
-        ),
-        "refused-nowhere": RefusedView(language, Ending.REFUSED, service),
+        "blocked-node": BlockedView(language, country, gone, (("SAMLResponse", "PD94"),), towards=Towards.NODE),
+        "blocked-nowhere": BlockedView(language, service),
+    }
+    going = [(str(one.name), str(one.released.form)) for one in DECISION.rulings if one.released]
+    last = LastView(
+        language,
+        service,
+        Towards.SERVICE,
+        "/login/L1/onward",
+        "/login/L1/stay",
+        None,
+        pages.wording(language).sent(going, STANDARD),
+        "/receipt",
+        "/receipt.json",
+    )
+    refused = replace(last, went=(), receipt="", file="", ending=Ending.REFUSED)
+    lasts = {
+        "last": last,
+        "last-stay": replace(last, stay=""),
+        "last-nothing": replace(last, went=()),
+        "last-refused": refused,
+        "last-refused-node": replace(refused, service=country, towards=Towards.NODE, ending=Ending.CANCELLED),
     }
     errors = {f"error-{code}": ErrorView(language, code, "7F3K-2QXM", gone, service) for code in MOVES}
     errors["error-enforced"] = ErrorView(
@@ -262,7 +275,8 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.picker, view), view.kind) for name, view in pickers.items()},
         **{name: (_bound(pages.approval, view), view.kind) for name, view in approvals.items()},
         **{name: (_bound(pages.inform, view), view.kind) for name, view in informs.items()},
-        **{name: (_bound(pages.refused, view), view.kind) for name, view in endings.items()},
+        **{name: (_bound(pages.blocked, view), view.kind) for name, view in endings.items()},
+        **{name: (_bound(pages.last, view), view.kind) for name, view in lasts.items()},
         **{name: (_bound(pages.error, view), view.kind) for name, view in errors.items()},
         **{name: (_bound(pages.post, view), view.kind) for name, view in onward.items()},
         **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},

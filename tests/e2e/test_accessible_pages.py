@@ -212,7 +212,7 @@ def test_other_languages_are_as_large_as_a_finger_and_stand_at_the_right(
 
 @pytest.mark.spec("decisions.md 7")
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-@pytest.mark.parametrize("name", ["post-provider", "post-service", "post-node", "cancelled", "refused-node"])
+@pytest.mark.parametrize("name", ["post-provider", "post-service", "post-node"])
 def test_a_message_is_posted_by_the_script_or_by_the_button(
     chromium: Browser, shown: Gallery, name: str, *, scripts: bool
 ) -> None:
@@ -231,7 +231,7 @@ def test_a_message_is_posted_by_the_script_or_by_the_button(
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-@pytest.mark.parametrize("name", ["leaving", "refused"])
+@pytest.mark.parametrize("name", ["leaving", "me-entered"])
 def test_a_page_that_goes_on_needs_no_script(chromium: Browser, shown: Gallery, name: str, *, scripts: bool) -> None:
     with window(chromium, scripts=scripts) as opened, opened.page.expect_response("**/gone*") as answer:
         show(opened.page, shown.url(name))

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import window
+from tests.e2e.browser import decide, window
 from tests.interop.node import Node, require_node
 from tests.interop.samlp_country import PERSON, StageWithSamlp
 from tests.interop.walking import opened
@@ -41,7 +41,7 @@ def test_a_login_between_strangers(
             page.click("form button")
         page.click("text=Continue")
         page.check("input[name='share.email']")
-        page.click("button[value=approve]")
+        decide(page)
         page.wait_for_url(f"{service.redirect_uri}?**")
         # The city's own site does not know this state, so the code is still the other relying party's
         expect(page.locator("main")).to_contain_text("state")

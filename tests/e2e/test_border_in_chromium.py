@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from idp.demo.border import Border
 from tests.e2e import crossing
-from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, overflow, violations, window
+from tests.e2e.browser import GO_ON, PATIENCE_MS, THEMES, another_tab, decide, overflow, violations, window
 from tests.e2e.crossing import APPROVE, BULGARIA, CANCEL, ESTONIA, POSTS, PROCEED
 
 pytestmark = pytest.mark.peer
@@ -46,7 +46,7 @@ def test_a_citizen_is_informed_at_home_and_asked_abroad(
         crossing.on(page, scripts=scripts)
         crossing.seen(page.locator(APPROVE))
         assert "Received from your country, and not passed on" in page.inner_text("main")
-        page.click(APPROVE)
+        decide(page)
         got = crossing.at_city(border, page, "You are signed in")
         page.set_viewport_size({"width": 360, "height": 740})
         assert overflow(page) == []
@@ -78,9 +78,10 @@ def test_who_cancels_at_home_comes_back_through_the_receiving_node(
         page = opened.page
         crossing.informed(border, page, country, scripts=scripts)
         page.click(CANCEL)
+        crossing.said(page, "nothing about you was sent. Country that asked: Netherlands")
+        assert page.url.startswith(border.nodes[country])
+        page.click(GO_ON)
         if not scripts:
-            crossing.said(page, "nothing about you was sent. Country that asked: Netherlands")
-            assert page.url.startswith(border.nodes[country])
             page.click(POSTS)
         page.wait_for_url(f"{border.issuer}/eidas/acs")
         expect(page.locator("h1")).to_have_text("You were not signed in")
@@ -116,7 +117,7 @@ def test_a_reload_of_any_page_asks_again_and_records_once(chromium: Browser, bor
         crossing.seen(page.locator(APPROVE))
         page.reload()
         crossing.seen(page.locator(APPROVE))
-        page.click(APPROVE)
+        decide(page)
         crossing.at_city(border, page, "You are signed in")
         assert opened.complaints == []
     assert crossing.new_records(border, before) == {"broker": 1, BULGARIA: 1}
@@ -151,7 +152,7 @@ def test_back_at_any_page_gives_the_same_answer_or_says_why_not(
             page.click(POSTS)
         crossing.seen(page.locator(APPROVE))
         assert crossing.new_records(border, before) == {ESTONIA: 1}
-        page.click(APPROVE)
+        decide(page)
         crossing.at_city(border, page, "You are signed in")
     assert crossing.new_records(border, before) == {"broker": 1, ESTONIA: 1}
 
@@ -168,6 +169,8 @@ def test_a_kept_form_gives_the_same_answer_and_never_another(chromium: Browser, 
         for choice in (first, first, "cancel" if first == "continue" else "continue"):
             page.click(f"button[value={choice}]")
             expect(page.locator(PROCEED)).to_have_count(0)
+            if choice == "cancel" == first:
+                page.click(GO_ON)
             if choice == first:
                 answers.append(crossing.response_id(page))
             else:
@@ -209,7 +212,7 @@ def test_two_tabs_cross_at_once(chromium: Browser, border: Border, country: str)
         crossing.on(other)
         for page, claim in ((other, "age_over_16"), (one, "age_over_18")):
             crossing.seen(page.locator(APPROVE))
-            page.click(APPROVE)
+            decide(page)
             assert claim in crossing.at_city(border, page, "You are signed in")
         assert opened.complaints == []
 
@@ -279,6 +282,9 @@ def test_the_live_pages_of_both_nodes_are_for_everybody(chromium: Browser, borde
         # The page posts at once: as long as that leads nowhere, it stays
         page.route(f"{border.issuer}/eidas/acs", lambda route: route.fulfill(status=204))
         page.click(CANCEL)
+        crossing.seen(page.locator(GO_ON))
+        judge()
+        page.click(GO_ON)
         crossing.seen(page.locator(POSTS))
         judge()
         page.unroute(f"{border.issuer}/eidas/acs")

@@ -15,7 +15,7 @@ from connectors.metadata.peers import TIMEOUT
 from idp.demo.border import Border
 from idp.server.http import BACKLOG
 from tests.e2e import crossing
-from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, overflow, past_the_languages, violations, window
+from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, decide, overflow, past_the_languages, violations, window
 from tests.e2e.crossing import APPROVE, BULGARIA, ESTONIA
 
 pytestmark = pytest.mark.peer
@@ -128,7 +128,7 @@ def _signs_in(border: Border, page: Page, country: str) -> None:
     crossing.to_informed(page, crossing.CITIZENS[country])
     crossing.on(page)
     crossing.seen(page.locator(APPROVE))
-    page.click(APPROVE)
+    decide(page)
     crossing.at_city(border, page, "You are signed in")
 
 

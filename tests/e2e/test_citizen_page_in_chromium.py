@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from idp.demo.scene import Scene
-from tests.e2e.browser import overflow, violations, window
+from tests.e2e.browser import decide, overflow, violations, window
 
 pytestmark = pytest.mark.peer
 
@@ -28,7 +28,7 @@ def test_a_citizen_sees_their_release_objects_and_takes_a_copy(chromium: Browser
         page = opened.page
         page.goto(f"{scene.city_base}/parking/login")
         _signs_in(page, scripts=scripts)
-        page.click("button[value=approve]")
+        decide(page)
         page.wait_for_url(f"{scene.city_base}/**")
         page.goto(f"{scene.issuer}/me")
         expect(page.locator("h1")).to_have_text("See who got data about you")

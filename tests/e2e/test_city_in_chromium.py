@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from idp.demo.border import Border
 from idp.demo.words import LANGUAGES, SERVICES
-from tests.e2e.browser import THEMES, Theme, overflow, tab_to, violations, window
+from tests.e2e.browser import THEMES, Theme, decide, overflow, tab_to, violations, window
 
 pytestmark = pytest.mark.peer
 
@@ -61,7 +61,7 @@ def test_the_pages_of_the_city_are_as_they_should_be(chromium: Browser, city: Bo
         expect(page.locator("button[value=lin]")).to_be_visible()
         look(page)
         page.click("button[value=lin]")
-        page.click("button[value=approve]")
+        decide(page)
         told = end(page, city, "You do not get a resident's library card")
         assert "You do not live in Storkhaven" in told
         assert "lin.xiaoyun" not in told
@@ -70,7 +70,7 @@ def test_the_pages_of_the_city_are_as_they_should_be(chromium: Browser, city: Bo
         page.click("a[href='/energy/login']")
         # Nothing to choose: the city's own card alone knows the income
         page.click("button[value=noor]")
-        page.click("button[value=continue]")
+        decide(page, "continue")
         assert "household_income_below" in end(page, city, "You get the energy subsidy")
         look(page)
         page.goto(f"{city.city_base}/parking/login")

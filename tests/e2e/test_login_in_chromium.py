@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from idp.demo.scene import Scene
 from idp.demo.words import LANGUAGES
 from idp.receipts.receipt_verify import verify_receipt
-from tests.e2e.browser import another_tab, blocking_cookies, past_the_languages, tab_to, violations, window
+from tests.e2e.browser import GO_ON, another_tab, blocking_cookies, decide, past_the_languages, tab_to, violations, window
 
 pytestmark = pytest.mark.peer
 
@@ -66,7 +66,7 @@ def test_a_citizen_approves_and_the_city_gets_what_the_page_said(chromium: Brows
         assert "Are you 18 or older?" in told
         assert "Not shared: Date of birth" in told
         assert "1990" not in told
-        opened.page.click("button[value=approve]")
+        decide(opened.page)
         got = _at_city(scene, opened.page, "You are signed in")
         assert opened.complaints == []
     assert "age_over_18" in got
@@ -93,7 +93,7 @@ def test_a_citizen_chooses_the_language_at_the_picker_and_at_the_question(
         assert not page.is_checked("input[name='share.email']")
         page.click("header button[lang=zh-Hans]")
         expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
-        page.click("button[value=approve]")
+        decide(page)
         _at_city(scene, page, "You are signed in")
         assert opened.complaints == []
 
@@ -107,8 +107,10 @@ def test_who_comes_after_a_refusal_in_another_language_sees_no_value_again(chrom
         expect(page.locator("html")).to_have_attribute("lang", "et")
         page.reload()
         expect(page.locator("html")).to_have_attribute("lang", "et")
-        page.click("button[value=refuse]")
+        decide(page, "refuse")
         page.wait_for_url(f"{scene.city_base}/**")
+        _back_and_reload(page)
+        expect(page.locator("h1")).to_have_text("Midagi ei jagatud")
         _back_and_reload(page)
         assert page.url.endswith("/language")
         expect(page.locator("h1")).to_have_text("This was already decided")
@@ -123,7 +125,7 @@ def test_the_citizen_takes_the_receipt_along_and_has_it_forgotten(
     with window(chromium, scripts=scripts) as opened:
         page = opened.page
         _ask(scene, page, scripts=scripts)
-        page.click("button[value=approve]")
+        decide(page)
         _at_city(scene, page, "You are signed in")
         page.goto(f"{scene.issuer}/receipt")
         expect(page.locator("h1")).to_have_text("Your receipt")
@@ -144,7 +146,7 @@ def test_another_site_that_leads_to_the_receipt_shows_none(chromium: Browser, sc
     with window(chromium) as opened:
         page = opened.page
         _ask(scene, page)
-        page.click("button[value=approve]")
+        decide(page)
         _at_city(scene, page, "You are signed in")
         page.evaluate("url => { location.href = url }", f"{scene.issuer}/receipt")
         expect(page.locator("h1")).to_have_text("There is no receipt here")
@@ -154,7 +156,7 @@ def test_another_site_that_leads_to_the_receipt_shows_none(chromium: Browser, sc
 def test_who_says_no_comes_back_without_having_said_anything(chromium: Browser, scene: Scene, *, scripts: bool) -> None:
     with window(chromium, scripts=scripts) as opened:
         _ask(scene, opened.page, scripts=scripts)
-        opened.page.click("button[value=refuse]")
+        decide(opened.page, "refuse")
         _at_city(scene, opened.page, "the broker said: access_denied")
         assert opened.complaints == []
 
@@ -165,9 +167,9 @@ def test_two_tabs_sign_in_at_once(chromium: Browser, scene: Scene) -> None:
         one, other = opened.page, another_tab(opened)
         _ask(scene, one, "parking")
         _ask(scene, other, "budget")
-        one.click("button[value=approve]")
+        decide(one)
         assert "resident_of" in _at_city(scene, one, "You are signed in")
-        other.click("button[value=approve]")
+        decide(other)
         assert "age_over_16" in _at_city(scene, other, "You are signed in")
         assert opened.complaints == []
 
@@ -181,9 +183,12 @@ def test_after_a_decision_neither_back_nor_reload_brings_the_question_again(
         page = opened.page
         _ask(scene, page)
         decided = page.evaluate("() => document.querySelector('form').outerHTML")
-        page.click(f"button[value={first}]")
+        decide(page, first)
         page.wait_for_url(f"{scene.city_base}/**")
         # The kiosk: the next one at this machine goes back, reloads, and approves
+        _back_and_reload(page)
+        expect(page.locator(GO_ON)).to_be_visible()
+        assert "1990" not in page.content(), "the last page names what goes, and no value"
         _back_and_reload(page)
         assert page.url == f"{scene.issuer}/saml/acs"
         _refused(page)

@@ -103,7 +103,7 @@ def test_a_city_s_citizen_says_no(visitor: Visitor, choice: str) -> None:
 
 def test_back_from_the_list_of_countries(visitor: Visitor) -> None:
     login = login_of(asks(visitor, "parking", "email", "back"))
-    answer = visitor.go("POST", f"/login/{login}/cancel")
+    answer = visitor.cancels(login)
     assert told(answer, "parking") == {"id": "back", "error": "refused"}
 
 

@@ -18,7 +18,7 @@ from idp.login.finish import Choice
 from idp.login.flow import Broker
 from idp.login.sealing import Sealer
 from idp.login.standing import StandingApprovals
-from idp.login.states import GRANT, Asked, Decided, Grant, Released
+from idp.login.states import GRANT, Asked, Decided, Grant, Refused, Released, Waiting
 from idp.login.suspension import Suspension
 from idp.ports import Unit
 from idp.protocols.oidc.parts import OpenIDParts
@@ -201,6 +201,14 @@ class Unchanged:
         return None
 
 
+def gone_on(broker: Broker, ended: Released | Waiting, now: int) -> Released | Refused:
+    """The end of a login whose citizen goes on, where there is a last page."""
+    if isinstance(ended, Released):
+        return ended
+    onward = broker.answers.kept(ended.login, ended.secret, now)
+    return broker.answers.go_on(ended.login, onward, ended.secret, now)
+
+
 class House:
     """A broker with everything around it. `change` turns the configuration into another one.
 
@@ -268,6 +276,10 @@ class House:
 
     def decided(self, now: int = NOW, began: int = NOW, **changes: object) -> Decided:
         return self.broker.handle_response(self.asked(began, **changes), ANSWER, "en", now)
+
+    def ends(self, decided: Decided, choice: Choice, secret: bytes = SECRET, now: int = NOW) -> Released | Refused:
+        """Decide, and go on from the last page."""
+        return gone_on(self.broker, self.broker.decide(decided, choice, secret, now), now)
 
     def code(self, released: Released) -> str:
         """The code that the service gets."""

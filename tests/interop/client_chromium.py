@@ -5,7 +5,7 @@ import json
 from playwright.sync_api import sync_playwright
 
 from idp.demo.scene import Scene
-from tests.e2e.browser import launch, window
+from tests.e2e.browser import decide, launch, window
 from tests.interop.client_stage import CITIZEN, LOGOUT, Failed, Service, holds
 
 
@@ -18,7 +18,7 @@ def signs_in(_: Scene, service: Service) -> None:
         if not page.url.startswith(service.base):
             page.click("main nav a")
             page.click(f"button[value={CITIZEN}]")
-            page.click("button[value=approve]")
+            decide(page)
             page.wait_for_url(f"{service.base}/**")
             page.wait_for_selector("pre:not(:empty)")
         told = json.loads(page.inner_text("pre"))

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from idp.cli.snippets import Framework
 from idp.demo.browser import Browser as Hops
-from tests.e2e.browser import window
+from tests.e2e.browser import decide, window
 from tests.interop import snippet_tests as proved
 from tests.interop.snippet_stage import APACHE, MODULES, App, SnippetStage, begun, running, signed_in
 from tests.interop.walking import DECISION, opened, to_the_country
@@ -72,7 +72,7 @@ def _approve(page: Page, app: App) -> None:
     page.goto(f"{app.base}/login")
     page.click("main nav a")
     page.click("button[value=mari]")
-    page.click("button[value=approve]")
+    decide(page)
     page.wait_for_url(f"{app.base}/**")
 
 
@@ -123,7 +123,7 @@ def test_with_a_broken_nonce_chromium_shows_apaches_refusal(stage: SnippetStage,
         page.goto(address)
         page.click("main nav a")
         page.click("button[value=mari]")
-        page.click("button[value=approve]")
+        decide(page)
         page.wait_for_url(f"{app.base}/**")
         expect(page.locator("body")).not_to_contain_text("OIDC_CLAIM")
 

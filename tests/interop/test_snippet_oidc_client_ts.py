@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from idp.cli.snippets import Framework
 from idp.demo.scene import HOST
-from tests.e2e.browser import Window, window
+from tests.e2e.browser import Window, decide, window
 from tests.interop.node import MODULES, require_node
 from tests.interop.snippet_stage import LOW, PURPOSE, RELEASED, App, SnippetStage
 from tests.interop.walking import opened
@@ -70,7 +70,7 @@ def _told(page: Page, app: App, citizen: str = "mari") -> dict[str, object]:
     """Sign in and approve: what the app's page shows then."""
     page.click("main nav a")
     page.click(f"button[value={citizen}]")
-    page.click("button[value=approve]")
+    decide(page)
     page.wait_for_url(f"{app.base}/**")
     page.wait_for_selector("pre:not(:empty)")
     found = json.loads(page.inner_text("pre"))

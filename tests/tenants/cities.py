@@ -238,14 +238,21 @@ class Town:
         self.application.store.commit(Unit(tenant=tenant, parked=(row,)))
         return dict(parse_qsl(urlsplit(link).query))["link"]
 
-    def approved(self) -> tuple[str, str]:
-        """A code, and the handle of a receipt."""
+    def pressed(self) -> tuple[str, dict[str, str], str]:
+        """A login whose citizen approved and has not gone on, its cookie, and the handle of the receipt."""
         login, cookies, fields = self.decided()
         form = {**fields, "choice": "approve"}
         done = self.send(Call("POST", "/login/{login}/decision", parts={"login": login}, cookies=cookies, form=form))
         assert done.status_code == 200, done.text
-        (link,) = texts(done, "//main//a[@class='button']/@href")
-        return dict(parse_qsl(urlsplit(link).query))["code"], cookies_of(done)["__Host-receipt"]
+        strict = f"__Host-a-{login}"
+        return login, {strict: cookies_of(done)[strict]}, cookies_of(done)["__Host-receipt"]
+
+    def approved(self) -> tuple[str, str]:
+        """A code, and the handle of a receipt."""
+        login, cookies, receipt = self.pressed()
+        gone = self.send(Call("GET", "/login/{login}/onward", parts={"login": login}, cookies=cookies))
+        assert gone.status_code == 303, gone.text
+        return dict(parse_qsl(urlsplit(gone.headers["location"]).query))["code"], receipt
 
     def redeeming(self, code: str) -> Call:
         """The request by which the parking service redeems a code."""

@@ -34,6 +34,7 @@ def hold(town: Town) -> Held:
     asked, asked_cookies, answer = town.asked()
     decided, decided_cookies, form = town.decided()
     code, receipt = town.approved()
+    pressed, only_its_own, _ = town.pressed()
     tokens = town.tokens()
     strict = decided_cookies[f"__Host-a-{decided}"]
     shown = town.send(Call("GET", "/receipt", cookies={"__Host-receipt": receipt})).text
@@ -48,6 +49,8 @@ def hold(town: Town) -> Held:
         "login that is decided": decided,
         "Strict cookie": strict,
         "sealed decision": form["decided"],
+        "login that waits": pressed,
+        "its cookie": only_its_own[f"__Host-a-{pressed}"],
         "code": code,
         "access token": tokens["access_token"],
         "id_token": tokens["id_token"],
@@ -80,6 +83,8 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/login/{login}/language", {"login": decided}, decided_cookies, {**form, "language": "et"})),
         ("", Call("POST", "/login/{login}/decision", {"login": decided}, only_strict, at_decision)),
         ("", Call("POST", "/login/{login}/cancel", of_login, requested_cookies, {})),
+        ("", Call("GET", "/login/{login}/stay", {"login": pressed}, only_its_own)),
+        ("", Call("GET", "/login/{login}/onward", {"login": pressed}, only_its_own)),
         ("", Call("GET", "/receipt", cookies={"__Host-receipt": receipt})),
         ("", Call("GET", "/receipt.json", cookies={"__Host-receipt": receipt})),
         ("", Call("POST", "/receipt/ask", cookies={"__Host-receipt": receipt}, form={})),

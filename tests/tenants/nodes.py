@@ -126,6 +126,11 @@ class NodeTown(Town):
             "its signature": queried.query["Signature"],
             "answer to the country": hidden(done)["SAMLResponse"],
         }
+        waits, waiting_cookies, refused_form = self.decided()
+        refused_form |= {"choice": "cancel"}
+        done = self.send(Call("POST", "/login/{login}/decision", {"login": waits}, waiting_cookies, refused_form))
+        only_its_own = {f"__Host-a-{waits}": cookies_of(done)[f"__Host-a-{waits}"]}
+        things |= {"login that waits": waits, "its cookie": only_its_own[f"__Host-a-{waits}"]}
         of_login = {"login": requested}
         only_strict = {f"__Host-a-{decided}": strict}
         at_decision = {**form, "choice": "continue"}
@@ -136,5 +141,7 @@ class NodeTown(Town):
             ("", Call("POST", "/saml/acs", cookies=asked_cookies, form=answer, cross_site=True)),
             ("", Call("POST", "/login/{login}/decision", {"login": decided}, only_strict, at_decision)),
             ("", Call("POST", "/login/{login}/cancel", of_login, requested_cookies, {})),
+            ("", Call("GET", "/login/{login}/stay", {"login": waits}, only_its_own)),
+            ("", Call("GET", "/login/{login}/onward", {"login": waits}, only_its_own)),
         ]
         return Held(things, {(call.method, call.path, note): call for note, call in made})

@@ -22,7 +22,7 @@ class Auditor:
     """Reads one tenant's ledger beside a running broker.
 
     `configuration` is that of today, `own_attributes` its file `catalogue.toml` (b"" for none), which former purposes need.
-    `pages` is the digest of our pages (`idp.pages.render`), which are in these `languages`.
+    `pages` is the digest of our pages (`idp.pages.compiled_pages`), which are in these `languages`.
     With `role`, records of the other role are faults.
     """
 

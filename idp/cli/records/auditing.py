@@ -9,8 +9,8 @@ from idp.changes.history import History
 from idp.config.folder import read_configuration
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
+from idp.pages.compiled_pages import template_digest
 from idp.pages.languages import LANGUAGES
-from idp.pages.render import template_digest
 from idp.store.engine import disposed, open_engine
 from idp.store.migrate import assert_current
 from policies.load import examine, load

@@ -48,23 +48,25 @@ class BrokerAnswer:
     @property
     def fields(self) -> dict[str, str]:
         """The hidden fields of the page's form."""
-        inputs = html.document_fromstring(self.text).iterfind(".//form//input[@type='hidden']")
+        inputs = html.document_fromstring(self.text or "<p>").iterfind(".//form//input[@type='hidden']")
         return {str(one.get("name")): one.get("value", "") for one in inputs}
 
     @property
     def back(self) -> dict[str, str]:
-        """The parameters of the page's one link to a service."""
+        """The parameters that the browser brings to a service: those of the redirect, or of the page's one link."""
+        if location := self.headers.get("location"):
+            return dict(parse_qsl(urlsplit(location).query))
         links = self.found("//main//a[@class='button']/@href")
         return dict(parse_qsl(urlsplit(links[0]).query)) if links else {}
 
     def found(self, xpath: str) -> list[str]:
         """The texts that an xpath finds."""
-        result = html.document_fromstring(self.text).xpath(xpath)
+        result = html.document_fromstring(self.text).xpath(xpath) if self.text else []
         return [str(one) for one in result] if isinstance(result, list) else []
 
-    def expect(self, step: str, status: int = 200) -> Self:
-        """Itself, where the step went as it has to. Raises `AstrayError`."""
-        if self.status != status:
+    def expect(self, step: str, *statuses: int) -> Self:
+        """Itself, where the step went as it has to: to a page or on to a service, or as said. Raises `AstrayError`."""
+        if self.status not in (statuses or (200, 303)):
             raise AstrayError(f"{step} answered {self.status}")
         return self
 
@@ -158,6 +160,15 @@ class Visitor:
         return self.returns(self.response(login, provider)).expect("the answer of the country")
 
     def decides(self, question: BrokerAnswer, choice: str = "approve", **changes: str) -> BrokerAnswer:
+        """Press a button of the question, but for `changes`, and go on from the last page."""
+        return self.goes_on(self.presses(question, choice, **changes))
+
+    def goes_on(self, page: BrokerAnswer, **headers: str | None) -> BrokerAnswer:
+        """Go on from the last page of a login; any other page stays."""
+        links = page.found("//main//a[@class='button'][contains(@href, '/onward')]/@href")
+        return self.go("GET", links[0], headers={"sec-fetch-site": "same-origin", **headers}) if links else page
+
+    def presses(self, question: BrokerAnswer, choice: str = "approve", **changes: str) -> BrokerAnswer:
         """Press a button of the question, but for `changes`."""
         fields = {**question.fields, "choice": choice, **changes}
         return self.go("POST", f"/login/{fields['login']}/decision", fields=fields)

@@ -16,21 +16,21 @@ from fastapi.responses import Response
 from connectors.connector import Outbound, Post
 from idp.login.finish import Choice
 from idp.login.sealing import LoginId
-from idp.login.states import DECIDED, Asked, Decided, Refused, Released, speaking
+from idp.login.states import DECIDED, Asked, Decided, Released, Waiting, speaking
 from idp.monitoring.steps import LoginStep
 from idp.pages.languages import spoken
-from idp.pages.views import Ending, PageKind, RefusedView
+from idp.pages.views import BlockedView, Ending, PageKind
 from idp.web.choosing import SHARE, ticked_in
 from idp.web.login_cookies import LOGIN_ID, SESSION, Cookie, after_decision, secret_of, session_cookie
 from idp.web.lost_logins import finds_login
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form
+from idp.web.routes import onward
 from idp.web.routes.receipt import RECEIPT_PATH, receipt_cookie
 from idp.web.site import Site, page
 from idp.web.stopped import stopped
 from idp.web.threads import run_in_threadpool
 from idp.web.unsent import answered
-from policies.authentication import Origin
 from policies.errors import (
     AllRevoked,
     NotFound,
@@ -124,7 +124,7 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
 
 
 def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, secret: bytes, now: int) -> Response:
-    """The choice, as one unit, and the way onward."""
+    """The choice, as one unit, and the last page, or the way onward at once."""
     site.reference(request, decided.login)
     origin, wished = decided.request.origin, decided.request.languages
     provider = _source(site, decided.provider_id)
@@ -134,30 +134,31 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
             ended = site.broker.decide(decided, choice, secret, now)
     except (PeerUnavailable, Suspended, AllRevoked) as error:
         return stopped(site, request, error, origin, now, wished=wished)
-    language, kept = site.language(request, wished), after_decision(decided.login, secret)
-    ending = Ending.REFUSED if choice.word == "refuse" else Ending.CANCELLED
-    step = LoginStep.RELEASED if isinstance(ended, Released) else LoginStep(ending)
+    is_release = isinstance(ended, Released) or ended.onward.decided is not None
+    step = LoginStep.RELEASED if is_release else LoginStep(onward.ending_of(choice.word))
     site.step(request, step, origin, provider)
-    if ended.record:
+    if ended.first:
         site.watched.decided(decided)
-    service, receipt = site.screens.service(origin, language), ""
-    if isinstance(ended, Released) and ended.receipt:
+    kept = []
+    if ended.receipt:
         kept.append(receipt_cookie(request, ended.receipt))
-        receipt = RECEIPT_PATH
-    if isinstance(ended, Released) and ended.session is not None:
+    if ended.session is not None:
         kept.append(session_cookie(ended.session, now))
         if site.sessions is not None and ended.session.left:
             with suppress(StoreUnavailable):  # no browser has it any more, and it ends by itself
                 site.sessions.end((ended.session.left,), now)
+    language = site.language(request, wished)
+    if isinstance(ended, Waiting):
+        return onward.last_page(site, ended, language, kept)
+    kept += after_decision(decided.login, secret)
+    service, towards = site.screens.service(origin, language), site.screens.towards
+    receipt = RECEIPT_PATH if ended.receipt else ""
 
     def made() -> Response:
-        if isinstance(ended, Refused):
-            return refused(site, origin, ending, language, kept, now, answer_key=ended.answer_key)
         answer = site.frontends[origin.frontend].answer(ended, now)
-        return site.answer(answer, service, language, kept, site.screens.towards, receipt=receipt)
+        return site.answer(answer, service, language, kept, towards, receipt=receipt)
 
-    unsent = partial(site.broker.not_sent, ended, decided.login, now)
-    towards = site.screens.towards
+    unsent = partial(site.broker.answers.not_sent, ended, decided.login, now)
     return answered(site, request, made, unsent, service=service, language=language, kept=kept, towards=towards)
 
 
@@ -203,9 +204,7 @@ def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]
     with about(origin.service):
         ended = site.broker.cancel(state, now)
     site.step(request, LoginStep.CANCELLED, origin)
-    language = site.language(request, state.request.languages)
-    kept = after_decision(state.login, None)
-    return refused(site, origin, Ending.CANCELLED, language, kept, now, answer_key=ended.answer_key)
+    return onward.last_page(site, ended, site.language(request, state.request.languages), [])
 
 
 def _choice(fields: dict[str, str]) -> Choice:
@@ -224,24 +223,13 @@ def _unknown(fields: dict[str, str], pressed: set[str]) -> bool:
     return not ({"login", "decided"} | pressed | boxes).issuperset(fields)
 
 
-def refused(
-    site: Site,
-    origin: Origin,
-    ending: Ending,
-    language: str,
-    kept: Sequence[Cookie],
-    now: int,
-    *,
-    answer_key: bytes = b"",
-    decided: Decided | None = None,
-) -> Response:
-    """The login ended by the citizen's choice, or by the policy before they had one."""
-    denied = ReleaseDenied(ending)
-    answer = site.frontends[origin.frontend].refuse(origin, denied, now, answer_key)
-    missing = site.screens.missing(decided, language) if decided is not None else ()
-    service, towards = site.screens.service(origin, language), site.screens.towards
-    view = RefusedView(language, ending, service, *_target(answer), missing, towards=towards)
-    return page(site.pages.refused(view), view.kind, kept)
+def blocked_page(site: Site, decided: Decided, language: str, kept: Sequence[Cookie], now: int) -> Response:
+    """The login ended by the policy, before the citizen had a choice."""
+    origin = decided.request.origin
+    answer = site.frontends[origin.frontend].refuse(origin, ReleaseDenied(Ending.BLOCKED), now)
+    service, missing = site.screens.service(origin, language), site.screens.missing(decided, language)
+    view = BlockedView(language, service, *_target(answer), missing, towards=site.screens.towards)
+    return page(site.pages.blocked(view), view.kind, kept)
 
 
 def _target(outbound: Outbound) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -25,7 +25,6 @@ from idp.login.frontend import Declined, LoginEntrance
 from idp.login.states import Asked
 from idp.monitoring.recorder.recorder import RECEIVED, TRIED
 from idp.monitoring.steps import LoginStep
-from idp.pages.views import Ending
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.web.city_site import CitySite
 from idp.web.login_cookies import given_up, new_secret
@@ -41,8 +40,8 @@ from idp.web.requests import (
     form,
     query,
 )
-from idp.web.routes import citizen, decision, picker, resume, trial, turned_away
-from idp.web.routes.decision import asking, ended_by, refused
+from idp.web.routes import citizen, decision, onward, picker, resume, trial, turned_away
+from idp.web.routes.decision import asking, blocked_page, ended_by
 from idp.web.site import Site
 from idp.web.stopped import stopped
 from idp.web.threads import run_in_threadpool, threaded
@@ -81,7 +80,7 @@ def routes(site: Site) -> list[PageRoute]:
         found.append(PageRoute("/oidc/callback/{provider}", threaded(partial(_fetched, site)), "GET"))
     if isinstance(site, CitySite):
         found += [PageRoute(site.unsolicited.path, _entry(site, site.unsolicited), "GET"), *turned_away.routes(site)]
-    return [*found, *decision.routes(site), *picker.routes(site)]
+    return [*found, *decision.routes(site), *onward.routes(site), *picker.routes(site)]
 
 
 def _entry(site: Site, frontend: LoginEntrance) -> Endpoint:
@@ -271,7 +270,7 @@ def _handle_response(
     kept = [site.logins.keep(state.exchanged, now)] if state.expectation.secret else []
     if blocked and not site.role.short_of(decided):
         # The page says so before the service hears of it
-        return refused(site, decided.request.origin, Ending.BLOCKED, language, kept, now, decided=decided)
+        return blocked_page(site, decided, language, kept, now)
     secret, strict = new_secret(decided.login)
     if decided.path is DecidedBy.UNASKED:
         return ended_by(site, request, decided, Choice(site.role.release_word(decided.path)), secret, now)

@@ -12,7 +12,7 @@ from idp.cli.serve_plan import Looked, look, look_again, migrate_where_needed, p
 from idp.config.settings import load_settings
 from idp.keys.change import make
 from idp.keys.kinds import KINDS
-from idp.pages.render import compiled
+from idp.pages.compiled_pages import compiled
 from idp.store.commits import Unconfirmed
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
@@ -48,7 +48,7 @@ def test_a_worker_reads_no_private_key_and_compiles_no_page(city: Path, monkeypa
     compiled.cache_clear()
     served = look(city)
     monkeypatch.setattr("idp.keys.file.load_pem_private_key", never)
-    monkeypatch.setattr("idp.pages.render._compiled", never)
+    monkeypatch.setattr("idp.pages.compiled_pages._compiled", never)
     plan(city, served, None, 0).compose(1).stop()
 
 

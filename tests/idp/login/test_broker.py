@@ -17,6 +17,8 @@ from idp.login.states import (
     DECIDED,
     DECIDED_LIFE,
     LOGIN_LIFE,
+    ONWARD,
+    ONWARD_LIFE,
     RECEIPT_LIFE,
     Decided,
     Refused,
@@ -51,6 +53,7 @@ from tests.idp.house import (
     SECRET,
     House,
     assertion,
+    gone_on,
     origin,
 )
 from tests.idp.switched import Interrupted, off_and_on
@@ -67,7 +70,7 @@ def _released(ended: Released | Refused) -> Released:
 
 
 def _code(house: House, decided: Decided, secret: bytes) -> str:
-    return house.code(_released(house.broker.decide(decided, APPROVE, secret, NOW)))
+    return house.code(_released(house.ends(decided, APPROVE, secret)))
 
 
 @pytest.mark.parametrize(
@@ -149,14 +152,18 @@ def test_ends_are_those_of_the_design(house: House, began: int, until: int, end:
 @pytest.mark.spec("decisions.md 11: durable first, then released")
 def test_an_approval_is_one_unit_with_marks_record_answer_and_grant(house: House) -> None:
     decided = house.decided()
-    released = _released(house.broker.decide(decided, Choice("approve", frozenset({EMAIL})), SECRET, NOW))
-    (unit,) = house.store.units
+    released = _released(house.ends(decided, Choice("approve", frozenset({EMAIL}))))
+    unit, went = house.store.units
     assert {mark.kind for mark in unit.marks} == {"login", "response", "assertion"}
     assert unit.record is not None
     assert (unit.record.kind, unit.record.subject) == ("release", decided.judged.subject)
     assert unit.decision is not None
-    assert unit.decision.end == NOW + ANSWER_LIFE
-    assert {(row.kind, row.end) for row in unit.parked} == {("code", NOW + CODE_LIFE), ("receipt", NOW + RECEIPT_LIFE)}
+    assert unit.decision.end == NOW + ONWARD_LIFE
+    waits = {(kind, NOW + ONWARD_LIFE) for kind in ("onward", "phone")}
+    assert {(row.kind, row.end) for row in unit.parked} == {*waits, ("receipt", NOW + RECEIPT_LIFE)}
+    assert went.decision is not None
+    assert (went.record, went.decision.end) == (None, NOW + ANSWER_LIFE)
+    assert [(row.kind, row.end) for row in went.parked] == [("code", NOW + CODE_LIFE)]
     grant = house.grant(released)
     assert grant.record == unit.record.record.hex()
     assert base64.b64decode(grant.values_nonce) == unit.record.nonce("values")
@@ -166,13 +173,16 @@ def test_an_approval_is_one_unit_with_marks_record_answer_and_grant(house: House
 
 @pytest.mark.parametrize(("choice", "kind"), [(REFUSE, "refusal"), (CANCEL, "cancellation")])
 def test_a_refusal_is_one_unit_without_subject_and_grant(house: House, choice: Choice, kind: str) -> None:
-    ended = house.broker.decide(house.decided(), choice, SECRET, NOW)
-    assert isinstance(ended, Refused)
+    decided = house.decided()
+    ended = house.broker.decide(decided, choice, SECRET, NOW)
     (unit,) = house.store.units
+    assert isinstance(gone_on(house.broker, ended, NOW), Refused)
     assert {mark.kind for mark in unit.marks} == {"login", "response", "assertion"}
     assert unit.record is not None
     assert (unit.record.kind, unit.record.subject) == (kind, None)
-    assert unit.parked == ()
+    assert [row.kind for row in unit.parked] == ["onward"]
+    kept = ONWARD.dump(house.broker.answers.kept(decided.login, SECRET, NOW)).decode()
+    assert not any(str(each.released.value) in kept for each in decided.decision.rulings if each.released)
 
 
 def test_leaving_before_any_country_answered_takes_the_logins_mark_alone(house: House) -> None:
@@ -180,7 +190,7 @@ def test_leaving_before_any_country_answered_takes_the_logins_mark_alone(house: 
     house.broker.cancel(asked, NOW)
     (unit,) = house.store.units
     assert [mark.kind for mark in unit.marks] == ["login"]
-    assert (unit.record, unit.parked) == (None, ())
+    assert (unit.record, [row.kind for row in unit.parked]) == (None, ["onward"])
     decided = house.broker.handle_response(asked, ANSWER, "en", NOW)
     for choice in (APPROVE, REFUSE, CANCEL):
         with pytest.raises(Replayed):
@@ -190,20 +200,23 @@ def test_leaving_before_any_country_answered_takes_the_logins_mark_alone(house: 
 @pytest.mark.spec("decisions.md 8")
 def test_the_same_login_secret_and_choice_give_the_same_code_and_nothing_else_does(house: House) -> None:
     decided = house.decided()
-    first = _released(house.broker.decide(decided, APPROVE, SECRET, NOW))
-    assert house.code(_released(house.broker.decide(decided, APPROVE, SECRET, NOW + 59))) == house.code(first)
-    assert len(house.store.units) == 1
+    first = _released(house.ends(decided, APPROVE))
+    assert house.code(_released(house.ends(decided, APPROVE, SECRET, NOW + 59))) == house.code(first)
+    assert len(house.store.units) == 2
+    with pytest.raises(Replayed) as late:
+        house.ends(decided, APPROVE, SECRET, NOW + ANSWER_LIFE)
+    assert late.value.check == "decided"
     for choice, secret, now in (
         (REFUSE, SECRET, NOW),
         (CANCEL, SECRET, NOW),
         (Choice("approve", frozenset({EMAIL})), SECRET, NOW),
         (APPROVE, b"t" * 32, NOW),
-        (APPROVE, SECRET, NOW + ANSWER_LIFE),
+        (APPROVE, SECRET, NOW + ONWARD_LIFE),
     ):
         with pytest.raises(Replayed) as refused:
             house.broker.decide(decided, choice, secret, now)
         assert refused.value.check == "decided"
-    assert len(house.store.units) == 1
+    assert len(house.store.units) == 2
 
 
 @pytest.mark.spec("decisions.md 1: (issuer, response id) and (issuer, assertion id)")
@@ -237,7 +250,7 @@ def test_a_refused_commit_releases_nothing_and_leaves_the_login_alive(house: Hou
     with pytest.raises(StoreUnavailable):
         house.broker.cancel(house.asked(), NOW)
     house.store.fails = False
-    assert house.grant(_released(house.broker.decide(decided, APPROVE, SECRET, NOW)))
+    assert house.grant(_released(house.ends(decided, APPROVE)))
 
 
 @pytest.mark.parametrize(
@@ -327,12 +340,12 @@ def test_of_many_different_choices_at_once_one_stands(house: House) -> None:
 
 
 def test_a_conflict_that_no_decision_explains_is_a_replay(house: House) -> None:
-    """The mark outlives the row of the decision: after a minute nobody can tell what was chosen, and it is refused."""
+    """The mark outlives the row of the decision: after five minutes nobody can tell what was chosen, and it is refused."""
     decided = house.decided()
     house.broker.decide(decided, APPROVE, SECRET, NOW)
-    house.store.purge(NOW + ANSWER_LIFE)
+    house.store.purge(NOW + ONWARD_LIFE)
     with pytest.raises(Replayed) as refused:
-        house.broker.decide(decided, APPROVE, SECRET, NOW + ANSWER_LIFE)
+        house.broker.decide(decided, APPROVE, SECRET, NOW + ONWARD_LIFE)
     assert isinstance(refused.value.__cause__, Conflict)
     assert isinstance(house.store.units[0].decision, DecisionRow)
 
@@ -364,7 +377,7 @@ def test_who_is_switched_off_while_the_commit_waits_gets_no_code(off: tuple[str,
 def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(off: tuple[str, str]) -> None:
     house = House()
     off_and_on(house.switches, *off)
-    grant = house.grant(_released(house.broker.decide(house.decided(), APPROVE, SECRET, NOW)))
+    grant = house.grant(_released(house.ends(house.decided(), APPROVE)))
     house.country.says = assertion(response_id="_another", assertion_id="_another")
     asked, decided = house.asked(), house.decided()
     off_and_on(house.switches, "party", "budget")
@@ -376,7 +389,7 @@ def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(off: tupl
     with pytest.raises(Replayed, match="switched off meanwhile"):
         house.broker.decide(decided, APPROVE, SECRET, NOW)
     # Whoever goes back releases nothing, and whoever chooses again begins anew
-    assert isinstance(house.broker.decide(decided, CANCEL, SECRET, NOW), Refused)
+    assert isinstance(house.ends(decided, CANCEL), Refused)
     again = house.broker.ask(asked, COUNTRY, NOW)[1]
     assert isinstance(house.broker.handle_response(again, ANSWER, "en", NOW), Decided)
 

@@ -194,12 +194,12 @@ def test_a_node_that_ended_while_the_page_stood_open_releases_nothing(house: Hou
     house.nodes.unknown = set()
     # one that only fails to answer is as good as its metadata
     house.nodes.silent = {LATVIA}
-    released = house.broker.decide(decided, APPROVE, SECRET, NOW)
+    released = house.ends(decided, APPROVE)
     assert isinstance(released, Released)
     house.nodes.unknown = {LATVIA}
     with pytest.raises(PeerUnavailable):
         house.broker.decide(decided, APPROVE, SECRET, NOW)
-    assert len(house.store.units) == 1
+    assert len(house.store.units) == 2
 
 
 def test_what_a_node_vouches_holds_while_something_valid_is_known_of_it(house: House) -> None:
@@ -239,7 +239,7 @@ def test_what_a_node_vouches_no_more_is_not_asked_about_in_another_language_eith
 def test_who_releases_nothing_may_go_back_though_the_node_ended(house: House, choice: Choice) -> None:
     decided = _heard(house)
     house.nodes.unknown = {LATVIA}
-    assert isinstance(house.broker.decide(decided, choice, SECRET, NOW), Refused)
+    assert isinstance(house.ends(decided, choice), Refused)
 
 
 @pytest.mark.parametrize("level", LevelOfAssurance)

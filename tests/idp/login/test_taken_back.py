@@ -53,7 +53,7 @@ class Case:
         return self.house.broker.handle_response(self.house.asked(now, **request), ANSWER, "en", now)
 
     def decides(self, page: Decided, choice: Choice, now: int = NOW) -> Grant:
-        released = self.house.broker.decide(page, choice, SECRET, now)
+        released = self.house.ends(page, choice, SECRET, now)
         assert isinstance(released, Released)
         return self.house.grant(released, now)
 

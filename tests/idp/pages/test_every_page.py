@@ -29,7 +29,7 @@ OFFERING = {
 def test_the_gallery_has_every_page() -> None:
     names = {shown.name for shown, _ in SHOWN}
     asking = {"picker", "picker-search", "approval", "inform", "post-provider"}
-    assert asking | {"refused", "cancelled", "blocked", "leaving", "post-service", "post-node", "receipt"} <= names
+    assert asking | {"last", "last-refused", "blocked", "leaving", "post-service", "post-node", "receipt"} <= names
     assert sum(name.startswith("error-") for name in names) >= 16
 
 
@@ -130,4 +130,4 @@ def test_a_page_that_goes_on_does_so_at_once_or_not_at_all() -> None:
     for shown, page in SHOWN:
         refreshes = page.find("//meta[@http-equiv]")
         assert all(each.get("content", "").startswith("0; url=http") for each in refreshes), shown.name
-        assert len(refreshes) == (1 if shown.name in ("refused", "leaving", "me-entered") else 0), shown.name
+        assert len(refreshes) == (1 if shown.name in ("leaving", "me-entered") else 0), shown.name

@@ -5,16 +5,16 @@ from typing import Any  # a view's fields are of many types
 
 import pytest
 
+from idp.pages.last_view import LastView
 from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.render import Pages
 from idp.pages.views import (
     ApprovalView,
-    Ending,
+    BlockedView,
     ErrorView,
     Item,
     LeavingView,
     PostView,
-    RefusedView,
     Text,
     Towards,
     WithheldItem,
@@ -111,10 +111,11 @@ def test_where_a_login_ends(pages: Pages) -> None:
     for evil in HOSTILE:
         kept = (WithheldItem(Text("x", "en"), "x"),)
         service = Text("x", "en")
-        _same_but_for_texts(pages.refused, RefusedView("en", Ending.BLOCKED, service, LINK, (), kept), evil)
+        _same_but_for_texts(pages.blocked, BlockedView("en", service, LINK, (), kept), evil)
         fields = (("SAMLResponse", "x"),)
-        node = RefusedView("en", Ending.CANCELLED, service, LINK, fields, towards=Towards.NODE)
-        _same_but_for_texts(pages.refused, node, evil)
+        _same_but_for_texts(pages.blocked, BlockedView("en", service, LINK, fields, towards=Towards.NODE), evil)
+        last = LastView("en", service, Towards.SERVICE, "/login/L1/onward", "", None, (service,))
+        _same_but_for_texts(pages.last, last, evil)
         _same_but_for_texts(pages.leaving, LeavingView("en", service, LINK), evil)
         _same_but_for_texts(pages.error, ErrorView("en", "replayed", "x", LINK, service), evil)
 
@@ -144,7 +145,7 @@ def test_a_page_leads_to_web_addresses_alone(pages: Pages) -> None:
         with pytest.raises(ValueError, match="web addresses"):
             pages.post(PostView("en", Towards.SERVICE, service, address, ()))
         with pytest.raises(ValueError, match="web addresses"):
-            pages.refused(RefusedView("en", Ending.REFUSED, service, address, (("a", "b"),)))
+            pages.blocked(BlockedView("en", service, address, (("a", "b"),)))
         with pytest.raises(ValueError, match="web addresses"):
             pages.error(ErrorView("en", "internal", "x", address, service, (("a", "b"),)))
 

@@ -1,12 +1,14 @@
 """Endings, errors, and the pages that lead to somebody else."""
 
 import inspect
+from dataclasses import replace
 
 import pytest
 
 from idp.pages.headers import SUBMIT_SCRIPT
+from idp.pages.last_view import LastView
 from idp.pages.render import Pages
-from idp.pages.views import Ending, ErrorView, LeavingView, PageKind, PostView, RefusedView, Text, Towards, WithheldItem
+from idp.pages.views import BlockedView, Ending, ErrorView, LeavingView, PageKind, PostView, Text, Towards, WithheldItem
 from idp.pages.wording import MOVES, known_code
 from policies import errors
 from policies.errors import AssertionRejected, SignatureInvalid
@@ -26,26 +28,44 @@ def test_after_an_approval_the_page_goes_on_and_has_a_link(pages: Pages) -> None
     assert view.kind is PageKind.PLAIN
 
 
+@pytest.mark.spec("issue 32 item 3")
 @pytest.mark.parametrize("ending", [Ending.REFUSED, Ending.CANCELLED])
-def test_who_chose_the_end_goes_on_at_once(pages: Pages, ending: Ending) -> None:
-    page = Read(pages.refused(RefusedView("en", ending, SERVICE, TARGET)))
-    assert page.find("//meta[@http-equiv='refresh']")
-    assert page.words("//main//a") == "Back to Parking"
+def test_who_chose_the_end_reads_that_nothing_was_shared(pages: Pages, ending: Ending) -> None:
+    page = Read(pages.last(LastView("en", SERVICE, Towards.SERVICE, "/login/L1/onward", "/login/L1/stay", ending)))
+    assert page.words("//main//a[@class='button']") == "Back to Parking"
     assert "Parking was given nothing about you." in page.words()
+    assert "goes on by itself in 10 seconds" in page.words()
+    assert "eceipt" not in page.words()
+
+
+@pytest.mark.spec("issue 32 item 3")
+@pytest.mark.parametrize("stay", ["/login/L1/stay", ""])
+def test_the_last_page_names_what_goes_and_leads_to_paths_of_ours_alone(pages: Pages, stay: str) -> None:
+    went = (Text("Date of birth: whether 18 or older", "en"),)
+    view = LastView("en", SERVICE, Towards.SERVICE, "/login/L1/onward", stay, None, went, "/receipt", "/receipt.json")
+    page = Read(pages.last(view))
+    assert page.words("//main//li") == "Date of birth: whether 18 or older"
+    assert "nothing has been sent yet" in page.words()
+    links = {*(each.get("href") for each in page.find("//main//a"))}
+    assert links == {"/login/L1/onward", "/receipt", "/receipt.json"} | ({stay} if stay else set())
+    assert not page.find("//form | //script | //meta[@http-equiv]")
+    for path in ("https://evil.example", "//evil.example", "javascript:alert(1)"):
+        with pytest.raises(ValueError, match="path of ours"):
+            pages.last(replace(view, onward=path))
 
 
 @pytest.mark.spec("decisions.md 29")
 def test_who_was_stopped_reads_what_is_missing_first(pages: Pages) -> None:
     missing = (WithheldItem(Text("Date of birth", "en"), "It was not sent."),)
-    page = Read(pages.refused(RefusedView("en", Ending.BLOCKED, SERVICE, TARGET, (), missing)))
+    page = Read(pages.blocked(BlockedView("en", SERVICE, TARGET, (), missing)))
     assert not page.find("//meta[@http-equiv='refresh'] | //script")
     assert page.words("//ul[@class='kept']") == "Date of birth It was not sent."
     assert page.one("//main//a").get("href") == TARGET
 
 
 def test_a_stopped_login_ends_by_a_post_to_us(pages: Pages) -> None:
-    view = RefusedView("en", Ending.BLOCKED, SERVICE, fields=(("choice", "refuse"),), action="/login/L1/decision")
-    page = Read(pages.refused(view))
+    view = BlockedView("en", SERVICE, fields=(("choice", "refuse"),), action="/login/L1/decision")
+    page = Read(pages.blocked(view))
     assert page.one("//form").get("action") == "/login/L1/decision"
     assert page.one("//form/input").get("value") == "refuse"
     assert not page.find("//script")
@@ -53,19 +73,18 @@ def test_a_stopped_login_ends_by_a_post_to_us(pages: Pages) -> None:
 
 
 def test_an_answer_by_form_post_is_posted(pages: Pages) -> None:
-    for ending, scripts in [(Ending.REFUSED, 1), (Ending.CANCELLED, 1), (Ending.BLOCKED, 0)]:
-        view = RefusedView("en", ending, SERVICE, TARGET, FIELDS)
-        page = Read(pages.refused(view))
-        assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == FIELDS
-        assert page.words("//form/button") == "Back to Parking"
-        assert len(page.find("//script")) == scripts
-        assert not page.find("//meta[@http-equiv='refresh']")
-        assert view.kind is PageKind.POST
+    view = BlockedView("en", SERVICE, TARGET, FIELDS)
+    page = Read(pages.blocked(view))
+    assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == FIELDS
+    assert page.words("//form/button") == "Back to Parking"
+    assert not page.find("//script")
+    assert not page.find("//meta[@http-equiv='refresh']")
+    assert view.kind is PageKind.POST
 
 
 def test_without_a_verified_address_there_is_no_way_on(pages: Pages) -> None:
-    view = RefusedView("en", Ending.REFUSED, SERVICE)
-    page = Read(pages.refused(view))
+    view = BlockedView("en", SERVICE)
+    page = Read(pages.blocked(view))
     assert not page.find("//main//a | //form | //meta[@http-equiv] | //script")
     assert view.kind is PageKind.PLAIN
 
@@ -130,18 +149,21 @@ def test_an_error_goes_back_by_hand_and_by_form_post_where_the_service_wants_tha
 
 @pytest.mark.spec("issue 3 item 6")
 def test_towards_another_node_a_login_ends_by_posting_its_answer_there(pages: Pages) -> None:
-    for ending in Ending:
-        fields = (("SAMLResponse", "PD94"), ("RelayState", "r"))
-        view = RefusedView(
-            "en", ending, Text("Finland", "en"), "https://fi.example/eidas/acs", fields, towards=Towards.NODE
-        )
-        page = Read(pages.refused(view))
-        assert page.one("//form").get("action") == "https://fi.example/eidas/acs"
-        assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == fields
-        assert page.words("//form/button") == "Back to the service (Finland)"
-        assert "Finland" in page.words("//p[@class='lead']")
-        assert "was given nothing" not in page.words("//main"), "that is said of services"
-        assert view.kind is PageKind.POST
+    fields = (("SAMLResponse", "PD94"), ("RelayState", "r"))
+    view = BlockedView("en", Text("Finland", "en"), "https://fi.example/eidas/acs", fields, towards=Towards.NODE)
+    page = Read(pages.blocked(view))
+    assert page.one("//form").get("action") == "https://fi.example/eidas/acs"
+    assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == fields
+    assert page.words("//form/button") == "Back to the service (Finland)"
+    assert "Finland" in page.words("//p[@class='lead']")
+    assert "was given nothing" not in page.words("//main"), "that is said of services"
+    assert view.kind is PageKind.POST
+    for ending in (Ending.REFUSED, Ending.CANCELLED):
+        last = LastView("en", Text("Finland", "en"), Towards.NODE, "/login/L1/onward", "", ending)
+        said = Read(pages.last(last)).words("//main")
+        assert "nothing about you was sent" in said
+        assert "Finland" in said
+        assert "was given nothing" not in said
 
 
 def test_an_error_leads_back_to_another_node(pages: Pages) -> None:

@@ -9,11 +9,12 @@ import pytest
 from babel.messages.pofile import read_po
 
 from idp.ledger.person_records import APPROVAL_OFF, OWN_ACTS
+from idp.pages.compiled_pages import compiled
 from idp.pages.device_view import DeviceStep
 from idp.pages.languages import LANGUAGES, load_languages, locale_of, spoken
 from idp.pages.palette import contrast
 from idp.pages.phrases import catalogue, read_translations
-from idp.pages.render import Pages, compiled
+from idp.pages.render import Pages
 from idp.pages.static import STYLE_FILE
 from idp.pages.views import Ending, SpType, Towards
 from idp.pages.wording import FORMS, GENDERS, MOVES, Move
@@ -177,7 +178,7 @@ def test_the_digest_covers_every_template_and_phrase(monkeypatch: pytest.MonkeyP
         **SPOKEN,
         "et": replace(SPOKEN["et"], phrases={**SPOKEN["et"].phrases, "approval.refuse": "x"}),
     }
-    monkeypatch.setattr("idp.pages.render.load_languages", lambda: changed)
+    monkeypatch.setattr("idp.pages.compiled_pages.load_languages", lambda: changed)
     assert Pages().template_digest == plain  # compiled once
     compiled.cache_clear()
     try:

@@ -49,7 +49,7 @@ def city(store: Store) -> City:
 
 
 def approved(house: House, decided: Decided, now: int) -> Grant:
-    ended = house.broker.decide(decided, APPROVE, SECRET, now)
+    ended = house.ends(decided, APPROVE, SECRET, now)
     assert isinstance(ended, Released)
     return house.grant(ended, now)
 

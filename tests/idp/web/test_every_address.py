@@ -55,6 +55,8 @@ ADDRESSES = {
     "/login/AAAAAAAAAAAAAAAAAAAAAA/language": {"POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/decision": {"POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/cancel": {"POST"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/stay": {"GET"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/onward": {"GET"},
 }
 
 
@@ -73,8 +75,8 @@ def test_every_kind_of_page_has_the_headers_of_its_kind(visitor: Visitor) -> Non
         (visitor.asks(visitor.login(), "demo-lv"), PageKind.POST),
         (question, PageKind.FORM),
         (visitor.rewords(question, "et"), PageKind.FORM),
-        (visitor.decides(question), PageKind.PLAIN),
-        (visitor.decides(question, "refuse"), PageKind.PLAIN),
+        (visitor.presses(question), PageKind.PLAIN),
+        (visitor.presses(question, "refuse"), PageKind.PLAIN),
         (visitor.decides(by_post), PageKind.POST),
         (visitor.question(scope="openid purpose:phone-contact phone"), PageKind.PLAIN),
         (visitor.go("GET", "/nowhere"), PageKind.PLAIN),

@@ -56,8 +56,8 @@ def test_who_is_informed_continues_or_leaves_and_the_record_says_so(visitor: Vis
         assert receipt["record"]["processing"]["collection_method"].endswith("and continued there.")
         assert "P1Y6M" in receipt["record"]["processing"]["retention_period"]
         assert visitor.go("GET", "/receipt").found("//dl/div[5]/dd/text()") == ["1 year and 6 months"]
-        left = visitor.decides(visitor.question(), "cancel")
-        assert (left.heading, left.back["error"]) == ("Sign-in cancelled", "access_denied")
+        left = visitor.presses(visitor.question(), "cancel")
+        assert (left.heading, visitor.goes_on(left).back["error"]) == ("Sign-in cancelled", "access_denied")
 
 
 @pytest.mark.parametrize(("said", "found"), [("\nrefusable_without_loss = true", 1), ("", 0)])

@@ -59,8 +59,8 @@ def _asked_too_much(report: Report) -> dict[tuple[str, str], int]:
 
 def test_each_login_counts_once_in_each_answer(visitor: Visitor, stage: Stage) -> None:
     before = _whole(stage)
-    assert visitor.decides(visitor.question()).status == 200
-    assert visitor.decides(visitor.question("juhan"), "refuse").status == 200
+    assert visitor.decides(visitor.question()).status in (200, 303)
+    assert visitor.decides(visitor.question("juhan"), "refuse").status == 303
     after = _whole(stage)
     counted = _of_parking(before)
     assert _of_parking(after) == counted | {name: counted[name] + 1 for name in ("releases", "refusals")}
@@ -81,14 +81,14 @@ def test_each_login_counts_once_in_each_answer(visitor: Visitor, stage: Stage) -
 
 def test_the_language_of_the_page_that_was_shown_is_found(visitor: Visitor, stage: Stage) -> None:
     before = _whole(stage)["lacking"]
-    assert visitor.decides(visitor.question(ui_locales="et")).status == 200
+    assert visitor.decides(visitor.question(ui_locales="et")).status in (200, 303)
     after = _whole(stage)["lacking"]
     assert after["languages"]["et"] == before["languages"].get("et", 0) + 1
     assert after["pages_unknown"] == 0
 
 
 def test_filters_select(visitor: Visitor, stage: Stage) -> None:
-    assert visitor.decides(visitor.question()).status == 200
+    assert visitor.decides(visitor.question()).status in (200, 303)
     today = datetime.fromtimestamp(stage.clock(), UTC)
     everything = _whole(stage)
     assert _of_parking(everything)["releases"] > 0
@@ -115,7 +115,7 @@ def test_filters_select(visitor: Visitor, stage: Stage) -> None:
     ],
 )
 def test_what_is_unknown_or_empty_is_said(visitor: Visitor, stage: Stage, options: tuple[str, ...], note: str) -> None:
-    assert visitor.decides(visitor.question()).status == 200
+    assert visitor.decides(visitor.question()).status in (200, 303)
     found = _whole(stage, *options)
     assert note in found["notes"]
     assert found["releases"] == []
@@ -131,7 +131,7 @@ def test_a_question_that_means_nothing_is_refused(stage: Stage, options: tuple[s
 
 
 def test_people_read_the_same(visitor: Visitor, stage: Stage) -> None:
-    assert visitor.decides(visitor.question()).status == 200
+    assert visitor.decides(visitor.question()).status in (200, 303)
     _whole(stage)
     run = CliRunner().invoke(app, ["ledger", "report", "--config", str(stage.receiving)])
     assert run.exit_code == 0

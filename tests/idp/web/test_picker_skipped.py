@@ -53,7 +53,7 @@ def test_a_country_that_is_not_connected_gives_a_page_that_says_so_and_leads_bac
     assert page.status == 200
     assert "none of them is connected here" in page.text
     assert not page.found("//main//nav | //form[@role='search']")
-    ended = visitor.go("POST", f"/login/{login_of(page)}/cancel")
+    ended = visitor.cancels(login_of(page))
     assert ended.back["error"] == "access_denied"
 
 

@@ -61,7 +61,7 @@ def test_a_pushed_request_is_signed_in_with_once(visitor: Visitor) -> None:
 def test_one_that_is_cancelled_is_over_too(visitor: Visitor) -> None:
     request_uri = reference(visitor.push())
     login = login_of(visitor.comes_with(request_uri))
-    assert visitor.go("POST", f"/login/{login}/cancel", fields={}).back["error"] == "access_denied"
+    assert visitor.cancels(login).back["error"] == "access_denied"
     is_over(visitor.comes_with(request_uri))
 
 
@@ -140,7 +140,7 @@ def test_a_signed_request_comes_by_value_or_pushed_and_is_answered_by_a_signed_o
 def test_a_signed_request_has_one_use_in_both_ways(visitor: Visitor) -> None:
     first, second = signed_request(visitor), signed_request(visitor)
     began = [visitor.authorize(client_id="fares", request=token) for token in (first, second)]
-    assert approved(visitor, began[0]).status == 200
+    assert approved(visitor, began[0]).status in (200, 303)
     refused(pushed_by_fares(visitor, first), "invalid_request_object")
     assert approved(visitor, visitor.comes_with(reference(pushed_by_fares(visitor, second)), client_id="fares")).back[
         "code"

@@ -102,7 +102,7 @@ def test_a_citizen_can_always_refuse_and_go_back(
     question, login = visitor.question(), visitor.login()
     switch(kind, name)
     assert visitor.decides(question, choice).back["error"] == "access_denied"
-    assert visitor.go("POST", f"/login/{login}/cancel", fields={}).back["error"] == "access_denied"
+    assert visitor.cancels(login).back["error"] == "access_denied"
 
 
 @pytest.mark.parametrize(("kind", "name"), [(PARTY, "parking"), (COUNTRY, "EE"), (PROVIDER, "demo-ee")])

@@ -47,7 +47,7 @@ def test_a_defect_in_a_threaded_step_after_a_form_gives_our_page_too(
         patched.setattr(stage.application.city.broker, "decide", _defect)
         assert visitor.decides(question).status == 500
     assert logs[-1]["event"] == "unforeseen"
-    assert visitor.decides(question).status == 200, "the login is alive, since nothing was written"
+    assert visitor.decides(question).status == 303, "the login is alive, since nothing was written"
 
 
 def test_a_defect_at_the_token_endpoint_says_nothing_either(

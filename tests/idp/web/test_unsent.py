@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from connectors.connector import Redirect
+from connectors.connector import Post
 from idp.audit.verify import verify_ledger
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
@@ -29,7 +29,7 @@ def test_the_page_says_so_and_the_record_gets_one_event(
     with monkeypatch.context() as patched:
         for name in ("answer", "refuse"):
             # As of a registration that an older version loaded
-            capitals = Redirect("HTTPS://parking.city.example/callback?code=x")
+            capitals = Post("HTTPS://parking.city.example/callback", ())
             patched.setattr(openid, name, _broken if how == "defect" else lambda *_, answer=capitals: answer)
         answer = visitor.decides(question, choice)
     assert (answer.status, answer.heading) == (500, NOT_SENT)

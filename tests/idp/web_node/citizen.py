@@ -51,6 +51,10 @@ class Browser(WebBrowser[NodeStage]):
         return page
 
     def decides(self, page: Answer, choice: str = "continue", **changes: str) -> Answer:
+        """Press a button of that page, and go on from the last one."""
+        return self.goes_on(self.presses(page, choice, **changes))
+
+    def presses(self, page: Answer, choice: str = "continue", **changes: str) -> Answer:
         """Press a button of that page."""
         fields = {**page.fields, "choice": choice, **changes}
         return self.go("POST", f"/login/{page.fields['login']}/decision", fields=fields)

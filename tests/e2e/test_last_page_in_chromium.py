@@ -1,0 +1,95 @@
+"""The last page of a login in Chromium: it goes on by itself, waits where it is told to, and goes on for nobody else."""
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from idp.demo.scene import Scene
+from tests.e2e.browser import GO_ON, another_tab, overflow, violations, window
+
+pytestmark = [pytest.mark.peer, pytest.mark.spec("issue 32 item 3")]
+with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+
+
+def _decided(scene: Scene, page: Page, choice: str = "approve", *, scripts: bool = True) -> None:
+    page.goto(f"{scene.city_base}/parking/login")
+    page.click("main nav a")
+    page.click("button[value=mari]")
+    if not scripts:
+        page.click("text=Continue")
+    page.click(f"button[value={choice}]")
+    expect(page.locator(GO_ON)).to_be_visible()
+
+
+@with_and_without_scripts
+@pytest.mark.parametrize(("choice", "said"), [("approve", "You are signed in"), ("refuse", "access_denied")])
+def test_it_goes_on_by_itself_after_ten_seconds(
+    chromium: Browser, scene: Scene, choice: str, said: str, *, scripts: bool
+) -> None:
+    with window(chromium, scripts=scripts, width=320) as opened:
+        page = opened.page
+        _decided(scene, page, choice, scripts=scripts)
+        began = time.monotonic()
+        assert not scripts or violations(page) == []
+        assert overflow(page) == []
+        page.wait_for_url(f"{scene.city_base}/**", timeout=20_000)
+        assert 6 < time.monotonic() - began < 15
+        expect(page.locator("main")).to_contain_text(said)
+        assert opened.complaints == []
+
+
+@with_and_without_scripts
+def test_whoever_stays_reads_as_long_as_they_like(chromium: Browser, scene: Scene, *, scripts: bool) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        _decided(scene, page, scripts=scripts)
+        page.click("text=Stay on this page")
+        expect(page.locator("main")).to_contain_text("waits for you")
+        page.wait_for_timeout(12_000)
+        assert page.url.endswith("/stay")
+        page.reload()
+        page.click(GO_ON)
+        page.wait_for_url(f"{scene.city_base}/**")
+        expect(page.locator("main")).to_contain_text("You are signed in")
+        assert opened.complaints == []
+
+
+def test_neither_another_site_nor_an_address_that_is_typed_goes_on_for_the_citizen(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        page = opened.page
+        _decided(scene, page)
+        page.click("text=Stay on this page")
+        onward = scene.issuer + str(page.get_attribute(GO_ON, "href"))
+        other = another_tab(opened)
+        other.goto(f"{scene.city_base}/")
+        other.evaluate("url => { location.href = url }", onward)
+        expect(other.locator("h1")).to_have_text("This did not come from our page")
+        other.goto(onward)
+        expect(other.locator("h1")).to_have_text("This did not come from our page")
+        # Nor does what another site has its reader's browser fetch ahead
+        other.goto(f"{scene.city_base}/")
+        other.evaluate(
+            """url => document.head.append(Object.assign(document.createElement('link'), {rel: 'prefetch', href: url}))""",
+            onward,
+        )
+        other.wait_for_timeout(500)
+        page.click(GO_ON)
+        page.wait_for_url(f"{scene.city_base}/**")
+        expect(page.locator("main")).to_contain_text("You are signed in")
+
+
+def test_whoever_goes_back_after_a_minute_reads_that_it_is_over(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        page = opened.page
+        _decided(scene, page)
+        page.click("text=Stay on this page")
+        page.click(GO_ON)
+        page.wait_for_url(f"{scene.city_base}/**")
+        page.go_back()
+        assert page.url.endswith("/stay")
+        # Within a minute the same answer, which the service has redeemed
+        page.click(GO_ON)
+        page.wait_for_url(f"{scene.city_base}/**")
+        expect(page.locator("main")).to_contain_text(re.compile("sign|state"))
