@@ -155,7 +155,8 @@ def _check_assurance(claims: SignedClaims, expected: ExpectedIdToken) -> LevelOf
     if level is None:
         raise AssuranceTooLow("acr_unknown", "no acr, or one that the registration does not name")
     if level < expected.minimum_assurance:
-        raise AssuranceTooLow("acr_too_low", f"{level.label} where {expected.minimum_assurance.label} was asked")
+        detail = f"{level.label} where {expected.minimum_assurance.label} was asked"
+        raise AssuranceTooLow("acr_too_low", detail, reached=level.label)
     return level
 
 

@@ -175,9 +175,8 @@ def check_authentication(
     if level is None:
         raise AssuranceTooLow("authn_context_unknown", "a context class that the registration does not name")
     if level < expectation.minimum_assurance:
-        raise AssuranceTooLow(
-            "authn_context_too_low", f"{level.label} where {expectation.minimum_assurance.label} was asked"
-        )
+        detail = f"{level.label} where {expectation.minimum_assurance.label} was asked"
+        raise AssuranceTooLow("authn_context_too_low", detail, reached=level.label)
     return authentication, level
 
 

@@ -104,10 +104,14 @@ class SignatureInvalid(AssertionRejected):
 
 
 class AssuranceTooLow(AssertionRejected):
-    """The level of assurance is unknown, or below what was asked."""
+    """The level of assurance is unknown, or below what was asked. `reached` is its label; "" where nobody knows it."""
 
     code = "assurance_too_low"
     public = "The sign-in method that you used is not strong enough for this service. Use a stronger one, if you have one."
+
+    def __init__(self, check: str, detail: str = "", *, reached: str = "") -> None:
+        super().__init__(check, detail)
+        self.reached = reached
 
 
 class AuthenticationFailed(AssertionRejected):

@@ -234,7 +234,7 @@ class CityRole:
             raise AssertionRejected("authentication_time", "no auth_time, and the service has to hear when it was")
         loa = min(assertion.offered.loa, request.at_most)
         if loa < minimum_level(request, purpose):
-            raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
+            raise AssuranceTooLow("authn_context_too_low", "below what the purpose needs by now", reached=loa.label)
         sub = (
             transient_subject(secrets.token_bytes(32))
             if party.registered

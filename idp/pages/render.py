@@ -255,6 +255,10 @@ class Pages:
             _own(view.retry)
         if view.documentation:
             _elsewhere(view.documentation)
+        means = [] if view.stronger is None else [(language.country(one[0]), *one[1:]) for one in view.stronger.means]
+        means.sort(key=lambda each: (language.sort_key(each[0]), language.sort_key(each[1].text)))
+        for _, _, path in means:
+            _own(path)
         named = view.service.text if view.service else ""
         return self._page(
             "error",
@@ -268,6 +272,7 @@ class Pages:
             view=view,
             code=code,
             move=MOVES[code],
+            means=means,
             explained=f"{view.documentation}#{code}" if view.documentation else "",
         )
 

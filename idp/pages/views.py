@@ -328,14 +328,27 @@ class ReceiptView:
 
 
 @dataclass(frozen=True, slots=True)
+class Stronger:
+    """The levels of a sign-in that was not secure enough, by their labels, and whoever offers enough.
+
+    `reached` is "" where nobody knows it. Each of `means` has its country (ISO 3166-1), its title, and our path to it.
+    """
+
+    reached: str
+    needed: str
+    means: tuple[tuple[str, Text, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorView:
     """An error: its code, one of `idp.pages.wording.MOVES`, and its reference in our log.
 
     `back` is a verified address of the service with its answer, or empty if none is safe; with `fields` the answer is
     posted there. If `towards` is a node, `service` is its country's name. `again` is a path of ours where the citizen can
     choose another country while the login lives. `leave` is a path of ours to which a button posts, in place of `back`: it
-    ends the login and answers. `retry` is a path of ours at which the sign-in begins anew. `documentation` is the address
-    of the page that explains the codes, or empty if the operator names none.
+    ends the login and answers. `retry` is a path of ours at which the sign-in begins anew. `stronger` is there if
+    the level was too low. `documentation` is the address of the page that explains the codes, or empty if the operator
+    names none.
     """
 
     language: str
@@ -348,6 +361,7 @@ class ErrorView:
     again: str = ""
     leave: str = ""
     retry: str = ""
+    stronger: Stronger | None = None
     documentation: str = ""
 
     @property

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from idp.ledger.record_contents import DecidedBy
 from idp.login.city_role import CityRole
-from idp.login.eligible import offered_to_tick
+from idp.login.eligible import minimum_level, offered_to_tick
 from idp.login.role import Choices, Reach
 from idp.login.states import Decided
 from idp.pages.picker_view import OfferedBox
@@ -14,6 +14,7 @@ from idp.pages.render import Pages
 from idp.pages.views import ApprovalView, BlockedView, Text, Towards, WithheldItem
 from idp.pages.wording import text_in
 from idp.web.routes.receipt import RECEIPT_PATH
+from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
 from policies.authentication import Origin, ServiceRequest
 from policies.catalogue import Catalogue
@@ -52,6 +53,10 @@ class CityScreens:
     def leaves_out(self, request: ServiceRequest) -> bool:
         """Whether some are not sure enough for this sign-in."""
         return self._role.eligible.leaves_out(request)
+
+    def needed(self, request: ServiceRequest) -> LevelOfAssurance:
+        """The level of the request and of its purpose."""
+        return minimum_level(request, self._role.registered(request)[1])
 
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The one country that the service or its purpose names, or the one that is sure enough for them.

@@ -46,6 +46,9 @@ class NodeScreens:
         """Which level a node asks is no matter of the citizen's."""
         return False
 
+    def needed(self, request: ServiceRequest) -> None:
+        """A node names the levels that it takes, each for itself."""
+
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The one that can answer."""
         return choices[0][0].provider_id if len(choices) == 1 else None

@@ -29,13 +29,14 @@ from idp.pages.headers import raw_headers
 from idp.pages.languages import choose_language
 from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
-from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Text, Towards, WithheldItem
+from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Stronger, Text, Towards, WithheldItem
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
 from idp.web.edge import LOGIN, NO_ROUTE, PARTIES, REFERENCE, UNFORESEEN, place
 from idp.web.login_cookies import Cookie, Logins
 from idp.web.problems import problem
 from idp.web.requests import cookies, header
+from policies.assurance import LevelOfAssurance
 from policies.authentication import Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import (
@@ -82,6 +83,9 @@ class Screens(Protocol):
 
     def leaves_out(self, request: ServiceRequest) -> bool:
         """Whether the list leaves some out that are not sure enough, and says so."""
+
+    def needed(self, request: ServiceRequest) -> LevelOfAssurance | None:
+        """The level that the service needs; None where levels have no order for whoever asks."""
 
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The provider that is asked without a list."""
@@ -257,6 +261,7 @@ class Site:
         kept: Iterable[Cookie] = (),
         leave: str = "",
         retry: str = "",
+        stronger: Stronger | None = None,
     ) -> Response:
         """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
         reference = self.refused(request, error)
@@ -272,6 +277,7 @@ class Site:
             towards,
             leave=leave,
             retry=retry,
+            stronger=stronger,
             documentation=self.documentation,
         )
         return _again(page(self.pages.error(view), view.kind, kept, status=status_of(error)), error)

@@ -37,6 +37,7 @@ from idp.pages.views import (
     ReceiptShown,
     ReceiptView,
     SpType,
+    Stronger,
     Text,
     Towards,
 )
@@ -218,6 +219,9 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     errors["error-enforced"] = ErrorView(
         language, "assurance_too_low", "7F3K-2QXM", service=service, leave="/login/L1/cancel"
     )
+    means = tuple((code, Text(title, "de"), f"/login/L1/at/{place}") for place, (code, title) in enumerate(COUNTRIES[:3]))
+    errors["error-stronger"] = replace(errors["error-assurance_too_low"], stronger=Stronger("low", "substantial", means))
+    errors["error-stronger-nobody"] = replace(errors["error-assurance_too_low"], stronger=Stronger("", "high"))
     errors["error-unsafe"] = ErrorView(language, "request_refused", "7F3K-2QXM")
     errors["error-node"] = ErrorView(
         language, "assurance_too_low", "7F3K-2QXM", gone, country, (("SAMLResponse", "PD94"),), Towards.NODE

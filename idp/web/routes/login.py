@@ -181,7 +181,7 @@ def _begin(site: Site, frontend: LoginEntrance, request: Request, inbound: Inbou
             page = resume.begin(site, request, requested, now)
         return _declined(site, request, page, now) if isinstance(page, Declined) else page
     except (AssertionRejected, Suspended, AllRevoked, Closed) as error:
-        return stopped(site, request, error, origin, now, wished=received.request.languages)
+        return stopped(site, request, error, origin, now, wished=received.request.languages, asked=received.request)
 
 
 def _declined(site: Site, request: Request, declined: Declined, now: int) -> Response:
@@ -254,7 +254,7 @@ def _handle_response(
         left = [site.logins.keep(state.exchanged, now)] if error.used_up else []
         kept = given_up(state.login) if spent else left
         alive = "" if spent else login
-        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive)
+        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive, asked=asked)
     if not fetches:
         site.watched.verified(time.perf_counter() - began)
     if asked.origin.frontend in (TRIAL, own_page.NAME):

@@ -178,7 +178,7 @@ def off(
             return stopped(site, request, error, origin, now, wished=wished)
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
     except (AssertionRejected, Suspended, Closed) as error:
-        return stopped(site, request, error, origin, now, wished=wished, login=state.login)
+        return stopped(site, request, error, origin, now, wished=wished, login=state.login, asked=state.request)
     site.step(request, LoginStep.ASKED, origin, site.role.provider(provider))
     kept = [*crowded, site.logins.keep(asked, now)]
     if remember:

@@ -96,13 +96,14 @@ def test_signatures_of_what_nobody_signed_are_not_ticked() -> None:
 
 
 def test_what_a_citizen_would_read_is_what_stands_on_the_page() -> None:
+    shown_as: dict[type[AssertionRejected], str] = {
+        AssertionRejected: "assertion_rejected",
+        SignatureInvalid: "assertion_rejected",
+        AssuranceTooLow: "assurance_too_low",
+        AuthenticationFailed: "authentication_failed",
+    }
     for kind in [MessageKind.RESPONSE, MessageKind.ID_TOKEN]:
-        for error, shown in [
-            (AssertionRejected, "assertion_rejected"),
-            (SignatureInvalid, "assertion_rejected"),
-            (AssuranceTooLow, "assurance_too_low"),
-            (AuthenticationFailed, "authentication_failed"),
-        ]:
+        for error, shown in shown_as.items():
             failure = MessageRefusal(error.code, "issuer", error.public, "a detail")
             lines = page(FileResult("file", None, failure, ()), kind).splitlines()
             texts = page_texts()[shown]

@@ -129,6 +129,7 @@ def test_a_country_that_cannot_reach_the_level_is_neither_offered_nor_asked(
     assert (refused.status, refused.heading) == (403, "A stronger sign-in is needed")
     assert logs[-1]["check"] == "assurance_unreachable"
     assert refused.back["state"] == "a-state"
+    assert refused.found("//main//nav//span[@class='country']/text()") == ["Estonia"]
 
 
 def test_where_no_country_reaches_the_level_the_service_hears_so_before_anybody_signs_in(

@@ -61,7 +61,7 @@ FORGERIES: dict[str, tuple[Forgery, set[str]]] = {
 def _page(answer: Answer, status: int, heading: str, stage: Stage, error: str) -> None:
     """A page with a reference, and one way back: the verified address, with state and iss."""
     assert (answer.status, answer.heading) == (status, heading)
-    (link,) = answer.found("//main//a/@href")
+    (link,) = answer.found("//main//a[@class='button']/@href")
     assert link.startswith(f"{stage.city_base}/parking/callback?")
     assert (answer.back["error"], answer.back["state"], answer.back["iss"]) == (error, "a-state", stage.issuer)
     assert "http-equiv" not in answer.text, "nobody is taken away from a page that says what went wrong"
@@ -103,12 +103,21 @@ def test_the_same_response_with_nothing_wrong_is_accepted(visitor: Visitor, stag
 def test_assurance_that_is_too_low_is_told_to_the_service_by_its_own_code(visitor: Visitor, stage: Stage) -> None:
     answer = visitor.returns(visitor.signs_in(visitor.asked(visitor.login()), "toomas"))
     _page(answer, 403, STRONGER, stage, "unmet_authentication_requirements")
+    login = visitor.newest
+    assert answer.found("//main//dl[1]//dd/text()") == ["Low", "Substantial"]
+    # Latvia's own "high" counts as substantial here
+    assert answer.found("//main//nav//span[@class='country']/text()") == ["Estonia", "Latvia"]
+    links = answer.found("//main//nav//a/@href")
+    assert links == [f"/login/{login}/at/demo-ee", f"/login/{login}/at/demo-lv"]
+    again = visitor.returns(visitor.signs_in(visitor.asked(login), "mari"))
+    assert again.status == 200, "the same login goes on with a stronger one"
 
 
 def test_a_level_that_nobody_registered_is_refused(visitor: Visitor, stage: Stage, logs: Lines) -> None:
     made = Forgery(text=swapped(HIGH, "urn:oasis:names:tc:SAML:2.0:ac:classes:Password")).made
     answer = visitor.returns(made(stage, visitor.asked(visitor.login())))
     assert (answer.status, answer.heading) == (403, STRONGER)
+    assert answer.found("//main//dl[1]//dd/text()") == ["Substantial"], "no level is guessed"
     _line(logs, answer, {"authn_context_unknown"})
 
 
