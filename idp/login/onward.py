@@ -29,8 +29,7 @@ from policies.authentication import Origin, ServiceRequest
 from policies.errors import BrokerError, Conflict, NotFound, Replayed, RequestRefused, Suspended
 from policies.parties import Tenant
 
-KIND, PHONE = "onward", "phone"
-PHONE_BYTES = 16
+KIND, PHONE, PHONE_BYTES = "onward", "phone", 16
 # What cannot be sent any more, however often the citizen tries
 FINAL = (Replayed, RequestRefused, Suspended, NotFound)
 

@@ -23,6 +23,7 @@ _PAGES = (
     "inform",
     "onward",
     "last",
+    "phone",
     "receipt",
     "logout",
     "device",

@@ -30,3 +30,13 @@ class LastView:
     file: str = ""
     # where another device gets the receipt, once
     phone: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneView:
+    """The page of a link to a receipt, on another device: a button that posts the `link`'s secret to the path `action`."""
+
+    kind: ClassVar[PageKind] = PageKind.FORM
+    language: str
+    action: str
+    link: str = field(repr=False)

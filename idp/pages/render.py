@@ -6,9 +6,10 @@ from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import Language
-from idp.pages.last_view import LastView
+from idp.pages.last_view import LastView, PhoneView
 from idp.pages.logout_view import LogoutView
 from idp.pages.picker_view import PickerView
+from idp.pages.qr_code import qr_code
 from idp.pages.static import StaticFile
 from idp.pages.theme import OWN_THEME, Theme
 from idp.pages.trial_view import TrialView
@@ -122,6 +123,12 @@ class Pages:
             action=view.action,
         )
 
+    def phone(self, view: PhoneView) -> str:
+        """Render the page of a link to a receipt, on another device."""
+        language = self._languages[view.language]
+        _own(view.action)
+        return self._page("phone", language, title=language.say("receipt.title"), view=view)
+
     def last(self, view: LastView) -> str:
         """Render the page between the decision and the way to the service, which goes on by itself or stays."""
         language, named = self._languages[view.language], view.service.text
@@ -141,6 +148,7 @@ class Pages:
             sentence=language.say(key, service=named, country=named),
             onward=language.say(onward, service=named, country=named),
             view=view,
+            code=qr_code(view.phone) if view.phone else "",
         )
 
     def leaving(self, view: LeavingView) -> str:

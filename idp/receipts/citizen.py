@@ -8,18 +8,20 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 
-from connectors.signatures.jws import read_handle
+from connectors.signatures.jws import base64url, read_handle
 from idp.login.approvals import Approvals
 from idp.login.finish import commit_fresh
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.states import RECEIPT
-from idp.ports import Commits, Parked, Unit
+from idp.ports import Commits, Mark, Parked, Unit
 from idp.receipts.issue import Issued, Receipts
 from idp.receipts.receipt import ReceiptHolder
-from policies.errors import NotFound
+from policies.errors import Conflict, NotFound
 from policies.parties import PurposeId, ServiceId, Tenant
 
 KIND = "receipt"
+# A link that another device opens once (`idp.login.onward`)
+PHONE, PHONE_BYTES, PHONE_LIFE = "phone", 16, 5 * 60
 MOST = 16
 BETWEEN = "."
 
@@ -51,6 +53,19 @@ class CitizenReceipts:
         held = RECEIPT.load(self._sealer.unpark(KIND, handle, payload, now))
         nonce = base64.b64decode(held.values_nonce)
         return self._receipts.issue(ReceiptHolder.CITIZEN, bytes.fromhex(held.record), nonce, now)
+
+    def of_link(self, text: str, now: int) -> str:
+        """The handle that the secret of a link stands for. It counts once. Raises `NotFound` if there is none."""
+        if not (handle := read_handle(text, PHONE_BYTES)):
+            raise NotFound("no secret of a link")
+        digest = hashlib.sha256(handle).digest()
+        found = self._sealer.unpark(PHONE, handle, self._parked.parked(self._tenant, PHONE, digest, now), now)
+        try:
+            mark = Mark(PHONE, digest, now + PHONE_LIFE)
+            self._commits.commit(Unit(tenant=self._tenant, marks=(mark,), removed=(digest,)))
+        except Conflict as error:
+            raise NotFound("a link that was used") from error
+        return base64url(found)
 
     def receipts(self, text: str, now: int) -> Mapping[int, Issued]:
         """The living receipts under the handles of a cookie, by their places: 1 is the newest one's."""

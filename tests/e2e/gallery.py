@@ -21,7 +21,7 @@ from idp.pages.citizen_view import (
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
 from idp.pages.languages import LANGUAGES
-from idp.pages.last_view import LastView
+from idp.pages.last_view import LastView, PhoneView
 from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.render import Pages
 from idp.pages.views import (
@@ -207,10 +207,11 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         "/receipt",
         "/receipt.json",
     )
+    phone = PhoneView(language, "/receipt/phone", "AbCdEfGhIjKlMnOpQrStUv")
     refused = replace(last, went=(), receipt="", file="", ending=Ending.REFUSED)
     lasts = {
         "last": last,
-        "last-stay": replace(last, stay=""),
+        "last-stay": replace(last, stay="", phone="https://login.city.example/receipt/phone?link=AbCdEfGhIjKlMnOpQrStUv"),
         "last-nothing": replace(last, went=()),
         "last-refused": refused,
         "last-refused-node": replace(refused, service=country, towards=Towards.NODE, ending=Ending.CANCELLED),
@@ -281,6 +282,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.inform, view), view.kind) for name, view in informs.items()},
         **{name: (_bound(pages.blocked, view), view.kind) for name, view in endings.items()},
         **{name: (_bound(pages.last, view), view.kind) for name, view in lasts.items()},
+        "phone": (_bound(pages.phone, phone), phone.kind),
         **{name: (_bound(pages.error, view), view.kind) for name, view in errors.items()},
         **{name: (_bound(pages.post, view), view.kind) for name, view in onward.items()},
         **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},

@@ -247,6 +247,11 @@ class Town:
         strict = f"__Host-a-{login}"
         return login, {strict: cookies_of(done)[strict]}, cookies_of(done)["__Host-receipt"]
 
+    def link_to_receipt(self, login: str, cookies: dict[str, str]) -> str:
+        """The secret of the link by which a phone has the receipt."""
+        page = self.send(Call("GET", "/login/{login}/stay", parts={"login": login}, cookies=cookies))
+        return texts(page, "//main//code/text()")[0].partition("link=")[2]
+
     def approved(self) -> tuple[str, str]:
         """A code, and the handle of a receipt."""
         login, cookies, receipt = self.pressed()

@@ -58,6 +58,7 @@ def hold(town: Town) -> Held:
         "client assertion": town.assertion(),
         "leaf": leaf[0],
         "test link": town.link(),
+        "link to a receipt": town.link_to_receipt(pressed, only_its_own),
         "handle of the citizen's page": town.visit(),
     }
     of_login = {"login": requested}
@@ -88,6 +89,8 @@ def hold(town: Town) -> Held:
         ("", Call("GET", "/receipt", cookies={"__Host-receipt": receipt})),
         ("", Call("GET", "/receipt.json", cookies={"__Host-receipt": receipt})),
         ("", Call("POST", "/receipt/ask", cookies={"__Host-receipt": receipt}, form={})),
+        ("", Call("GET", "/receipt/phone", query={"link": things["link to a receipt"]})),
+        ("", Call("POST", "/receipt/phone", form={"link": things["link to a receipt"]})),
         ("", Call("POST", "/receipt/forget", cookies={"__Host-receipt": receipt}, form={})),
         ("", Call("GET", "/me/receipt.json", cookies=at_page, query={"n": "1"})),
         ("", Call("POST", "/me/erase", cookies=at_page, form={})),

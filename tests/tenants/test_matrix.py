@@ -72,6 +72,8 @@ CITY_ROWS: Rows = {
     ("GET", "/receipt.json"): REFUSED,
     ("POST", "/receipt/ask"): REFUSED,
     ("POST", "/receipt/forget"): SAME,
+    ("GET", "/receipt/phone"): SAME,
+    ("POST", "/receipt/phone"): REFUSED,
     ("GET", "/me"): SAME,
     ("POST", "/me/sign-in"): SAME,
     ("GET", "/me/receipt.json"): REFUSED,

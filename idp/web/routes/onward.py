@@ -13,6 +13,7 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import Response
 
+from connectors.signatures.jws import base64url
 from idp.login.flow import CANCEL
 from idp.login.sealing import LoginId
 from idp.login.states import ONWARD_LIFE, Onward, Released, Waiting
@@ -22,7 +23,7 @@ from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, secret_of
 from idp.web.lost_logins import finds_login
 from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, check_own_link, cookies
-from idp.web.routes.receipt import FILE_PATH, RECEIPT_PATH
+from idp.web.routes.receipt import FILE_PATH, PHONE_PATH, RECEIPT_PATH
 from idp.web.site import Site, page
 from idp.web.stopped import stopped
 from idp.web.threads import threaded
@@ -52,7 +53,7 @@ def routes(site: Site) -> list[PageRoute]:
 
 def last_page(site: Site, waiting: Waiting, language: str, kept: Sequence[Cookie]) -> Response:
     """The page after a decision that is recorded."""
-    view = _view(site, waiting.login, waiting.onward, language)
+    view = _view(site, waiting.login, waiting.onward, waiting.secret, language)
     cookies_kept = [*kept, *after_decision(waiting.login, waiting.secret, ONWARD_LIFE)]
     response = page(site.pages.last(view), view.kind, cookies_kept)
     response.raw_headers.append((b"refresh", f"{SECONDS}; url={view.onward}".encode("ascii")))
@@ -76,9 +77,9 @@ def _kept(site: Site, request: Request) -> tuple[LoginId, bytes, Onward]:
 
 @finds_login
 def _stays(site: Site, request: Request) -> Response:
-    login, _, onward = _kept(site, request)
+    login, secret, onward = _kept(site, request)
     language = site.language(request, onward.asked.languages)
-    return page(site.pages.last(_view(site, login, onward, language, stays=True)), LastView.kind, ())
+    return page(site.pages.last(_view(site, login, onward, secret, language, stays=True)), LastView.kind, ())
 
 
 @finds_login
@@ -107,8 +108,11 @@ def _goes_on(site: Site, request: Request) -> Response:
     return answered(site, request, made, unsent, service=service, language=language, kept=kept, towards=towards)
 
 
-def _view(site: Site, login: LoginId, onward: Onward, language: str, *, stays: bool = False) -> LastView:
+def _view(site: Site, login: LoginId, onward: Onward, secret: bytes, language: str, *, stays: bool = False) -> LastView:
     decided, going = onward.decided, onward.decided.decision.released if onward.decided is not None else ()
+    phone = ""
+    if decided is not None and stays:
+        phone = f"{site.issuer}{PHONE_PATH}?link={base64url(site.broker.answers.phone(login, onward, secret))}"
     names = [(str(one.name), str(one.form)) for one in going]
     return LastView(
         language=language,
@@ -120,4 +124,5 @@ def _view(site: Site, login: LoginId, onward: Onward, language: str, *, stays: b
         went=site.wording(language).sent(names, site.catalogue),
         receipt=RECEIPT_PATH if decided is not None else "",
         file=FILE_PATH if decided is not None else "",
+        phone=phone,
     )

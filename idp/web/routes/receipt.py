@@ -4,6 +4,8 @@ GET  /receipt                        what was passed on last, the way to the fil
 GET  /receipt.json                   the file
 POST /receipt/ask                    the approval of one of them is not remembered any more
 POST /receipt/forget                 the browser and the broker forget all of them
+GET  /receipt/phone                  on another device, by a link of the last page: a button
+POST /receipt/phone                  that device has the receipt, too: once, within five minutes
 
 `n=2` asks for the one before the newest, and so on.
 The cookie `__Host-receipt` is Strict: no other site's link or form comes with it.
@@ -15,8 +17,10 @@ from collections.abc import Mapping
 from fastapi import Request
 from fastapi.responses import Response
 
+from connectors.connector import Redirect
 from idp.ledger.canonical_json import Json
 from idp.login.states import RECEIPT_LIFE
+from idp.pages.last_view import PhoneView
 from idp.pages.views import OtherReceipt, ReceiptShown, ReceiptView, Text
 from idp.pages.wording import Wording
 from idp.receipts.citizen import joined
@@ -25,7 +29,7 @@ from idp.receipts.receipt_record import names_of
 from idp.web.city_site import CitySite, opened, posted
 from idp.web.login_cookies import Cookie
 from idp.web.page_route import PageRoute
-from idp.web.requests import cookies, query
+from idp.web.requests import client_of, cookies, query
 from idp.web.routes.logout import ended_here
 from idp.web.site import page
 from policies.errors import NotFound, RequestRefused
@@ -37,6 +41,7 @@ FILE_PATH = "/receipt.json"
 FORGET_PATH = "/receipt/forget"
 ASK_PATH = "/receipt/ask"
 KEY_PATH = "/log/vkey"
+PHONE_PATH = "/receipt/phone"
 COOKIE = "__Host-receipt"
 NUMBER = re.compile(r"[1-9][0-9]?")
 
@@ -53,6 +58,8 @@ def routes(site: CitySite) -> list[PageRoute]:
         PageRoute(RECEIPT_PATH, opened(site, lambda site, request: _page(site, request, query(request).get("n"))), "GET"),
         PageRoute(FILE_PATH, opened(site, _file), "GET"),
         PageRoute(FORGET_PATH, posted(site, _forgotten), "POST"),
+        PageRoute(PHONE_PATH, opened(site, _link_followed), "GET"),
+        PageRoute(PHONE_PATH, posted(site, _taken_along), "POST"),
     ]
 
 
@@ -91,6 +98,25 @@ def _page(site: CitySite, request: Request, asked: str | None) -> Response:
     ask = ASK_PATH if site.citizen_receipts.remembered(issued[number], site.clock()) else ""
     view = ReceiptView(language, shown[number], FORGET_PATH, others, ask, number)
     return page(site.pages.receipt(view), view.kind, ())
+
+
+def _link_followed(site: CitySite, request: Request) -> Response:
+    """The button: programs that look at links before people do use nothing up."""
+    view = PhoneView(site.language(request), PHONE_PATH, query(request).get("link", ""))
+    return page(site.pages.phone(view), view.kind, ())
+
+
+def _taken_along(site: CitySite, request: Request, fields: Mapping[str, str]) -> Response:
+    rates = site.watched.rates
+    address = rates.address(client_of(request))
+    rates.check_failures(address, PHONE_PATH)
+    try:
+        handle = site.citizen_receipts.of_link(fields.get("link", ""), site.clock())
+    except NotFound:
+        rates.failed(address, PHONE_PATH)
+        view = ReceiptView(site.language(request), None, FORGET_PATH)
+        return page(site.pages.receipt(view), view.kind, (), status=404)
+    return site.send(Redirect(site.issuer + RECEIPT_PATH), site.language(request), [receipt_cookie(request, handle)])
 
 
 def _file(site: CitySite, request: Request) -> Response:

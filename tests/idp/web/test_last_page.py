@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from connectors.signatures.jws import from_base64url
 from idp.audit.verify import verify_ledger
 from idp.login.states import ONWARD_LIFE
 from idp.store import tables
@@ -223,3 +224,62 @@ def test_the_receipt_of_what_was_never_sent_says_what_was_authorised(visitor: Vi
     visitor.presses(visitor.question())
     receipt = json.loads(visitor.go("GET", "/receipt.json").text)
     assert receipt["openings"]["sent"]["content"]["client"] == "parking"
+
+
+# -- the receipt on a phone
+
+
+def _link(visitor: Visitor) -> str:
+    """The path and query of the link on the page that stays."""
+    page = visitor.go("GET", stays(visitor.presses(visitor.question())))
+    (address,) = page.found("//main//code/text()")
+    assert page.found("//main//*[local-name()='svg']/@viewbox | //main//*[local-name()='svg']/@viewBox")
+    assert address.startswith(visitor.stage.issuer)
+    return address.removeprefix(visitor.stage.issuer)
+
+
+def _takes(phone: Visitor, link: str) -> Answer:
+    asks = phone.go("GET", link, headers={"sec-fetch-site": "none"})
+    assert (asks.status, asks.heading) == (200, "Your receipt")
+    return phone.go("POST", "/receipt/phone", fields=asks.fields)
+
+
+def test_a_phone_gets_this_receipt_once(visitor: Visitor, stage: Stage, logs: Lines) -> None:
+    visitor.code("juhan", client_id="parking")
+    link = _link(visitor)
+    with Visitor(stage) as phone, Visitor(stage) as other:
+        for _looked_at_before_it_is_pressed in range(2):
+            phone.go("GET", link)
+        taken = _takes(phone, link)
+        assert (taken.status, taken.headers["location"]) == (303, f"{stage.issuer}/receipt")
+        newest = visitor.go("GET", "/receipt.json").text
+        assert json.loads(phone.go("GET", "/receipt.json").text)["leaf"] == json.loads(newest)["leaf"]
+        assert phone.go("GET", "/receipt?n=2").status == 404, "that one, and none of the day's others"
+        again = _takes(other, link)
+        assert (again.status, again.cookies) == (404, {})
+    secret = link.partition("link=")[2]
+    assert len(secret) == 22
+    assert secret not in repr(logs)
+    with stage.application.store.engine.connect() as connection:
+        rows = connection.execute(select(tables.parked.c.digest, tables.parked.c.payload)).all()
+    assert not any(from_base64url(secret) in part for row in rows for part in row), "it is stored nowhere"
+
+
+def test_a_link_ends_after_five_minutes_and_none_is_guessed(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.stand()
+    link = _link(visitor)
+    with Visitor(stage) as phone:
+        for made_up in ("", "x", "A" * 22, "A" * 43):
+            assert phone.go("POST", "/receipt/phone", fields={"link": made_up}).status == 404
+        foreign = {"link": link.partition("link=")[2]}
+        answer = phone.go("POST", "/receipt/phone", fields=foreign, headers={"sec-fetch-site": "cross-site"})
+        assert answer.status == 403
+        stage.clock.ahead = ONWARD_LIFE
+        assert _takes(phone, link).status == 404
+
+
+def test_no_link_is_on_the_page_that_goes_on_and_none_after_a_refusal(visitor: Visitor) -> None:
+    last = visitor.presses(visitor.question())
+    assert "link=" not in last.text
+    refused = visitor.presses(visitor.question(), "refuse")
+    assert "link=" not in visitor.go("GET", stays(refused)).text
