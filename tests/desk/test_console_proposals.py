@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,13 @@ FILE = "parties/parking.toml"
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    stage = DeskStage(tmp_path_factory.mktemp("proposals"))
+    with proposing(DeskStage(tmp_path_factory.mktemp("proposals"))) as found:
+        yield found
+
+
+@contextmanager
+def proposing(stage: DeskStage) -> Iterator[Console]:
+    """A broker with three persons who sign, and its pages, until the block ends."""
     found = Console(stage)
     settings = stage.config / SETTINGS_FILE
     settings.write_text(f"four_eyes = true\n{settings.read_text(encoding='utf-8')}", encoding="utf-8")
@@ -103,7 +110,7 @@ def test_a_proposal_waits_for_a_second_person_and_then_apply_puts_it_in_force_an
     after = (console.config / FILE).read_text(encoding="utf-8")
     assert after == before.replace('en = "', 'en = "New ')
     assert console.get(mari, f"/plans?plan={plan}").status == 404
-    assert "New Resident parking" in console.get(mari, "/services").text
+    assert ">New " in console.get(mari, "/services").text
     # The folder is what is in force: no reload takes it back
     assert "Nothing changes" in in_process("plan", "--config", console.config).stdout
 
