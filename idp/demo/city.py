@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from connectors.signatures.signer import Signer
 from idp.demo.citizens import citizen
-from idp.demo.library import NAME, AssertionRead, Library
-from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, Service, SignedIn
+from idp.demo.library import NAME, Library
+from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, Service
 from idp.demo.words import CHOSEN, CLAIMS, LANGUAGES, PHRASES, SERVICES, Person, answer_of, kept_back, language_of, page
 from idp.web.requests import cookies, form, query
 from policies.assurance import LevelOfAssurance, level_named
@@ -22,6 +22,7 @@ from policies.assurance import LevelOfAssurance, level_named
 STATE_LIFE = 900
 # The client that never hears of a no: its registration says `enforce`
 ENFORCED = "energy"
+SAML, OPENID = "SAML 2.0", "OpenID Connect"
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
@@ -100,7 +101,8 @@ class City:
         @app.get("/")
         def front(request: Request) -> Response:
             if (chosen := query(request).get(CHOSEN, "")) not in LANGUAGES:
-                return self._front(language_of(request))
+                speaks = {name: SAML if party is self._library else OPENID for name, party in self._all.items()}
+                return _html(front_page(speaks, language_of(request), self._own_page))
             response = RedirectResponse("/", 303)
             # The library's answer is posted by another site, and its page speaks the same language
             response.set_cookie(CHOSEN, chosen, httponly=True, samesite="none", secure=True)
@@ -146,24 +148,6 @@ class City:
 
         return app
 
-    def _front(self, language: str) -> Response:
-        listed = []
-        for name, party in self._all.items():
-            words = SERVICES[name]
-            listed.append(
-                {
-                    "name": name,
-                    "title": words.title[language],
-                    "lead": words.lead[language],
-                    "learns": [CLAIMS[claim][language] for claim in words.learns],
-                    "people": [_person(one, language) for one in words.people],
-                    "protocol": "SAML 2.0" if party is self._library else "OpenID Connect",
-                }
-            )
-        heading = PHRASES["front"][language]
-        shown = {"services": listed, "languages": LANGUAGES, "me": self._own_page}
-        return _html(page("front.html", language, heading=heading, home=False, **shown))
-
     @property
     def _own_page(self) -> str:
         """The citizen's own page, at the broker."""
@@ -187,33 +171,51 @@ class City:
             decided = {"granted": outcome.granted, "title": outcome.title["en"], "says": outcome.says["en"]}
             kept = kept_back(name, signed_in.given, "en")
             return JSONResponse({**signed_in.as_json(), "decided": decided, "not_told": kept})
-        return self._shown(name, signed_in, language)
-
-    def _shown(self, name: str, signed_in: SignedIn | AssertionRead, language: str) -> Response:
-        """The service's decision in words, all that it was told, and what it was not."""
-        words, given = SERVICES[name], signed_in.given
-        outcome, level = words.decided(given), level_named(signed_in.loa)
-        letter = f"{words.letter[language]} {given['email']}" if words.letter and "email" in given else ""
-        return _html(
-            page(
-                "told.html",
-                language,
-                heading=outcome.title[language],
-                service=words.title[language],
-                says=outcome.says[language],
-                granted=outcome.granted,
-                letter=letter,
-                rows=[_row(claim, value, language) for claim, value in sorted(given.items())],
-                kept=kept_back(name, given, language),
-                assurance=PHRASES[level.label][language] if level else "",
-                loa=signed_in.loa,
-                me=self._own_page,
-                home=True,
-            )
-        )
+        return _html(told_page(name, signed_in.given, signed_in.loa, language, self._own_page))
 
     def _no_service(self, language: str) -> Response:
         return _ended("", language, 404, heading="not_here", says=["no_service"])
+
+
+def front_page(speaks: Mapping[str, str], language: str, own_page: str) -> str:
+    """The page that lists the services, each with the protocol that it speaks."""
+    listed = []
+    for name, protocol in speaks.items():
+        words = SERVICES[name]
+        listed.append(
+            {
+                "name": name,
+                "title": words.title[language],
+                "lead": words.lead[language],
+                "learns": [CLAIMS[claim][language] for claim in words.learns],
+                "people": [_person(one, language) for one in words.people],
+                "protocol": protocol,
+            }
+        )
+    heading, shown = PHRASES["front"][language], {"services": listed, "languages": LANGUAGES, "me": own_page}
+    return page("front.html", language, heading=heading, home=False, **shown)
+
+
+def told_page(name: str, given: Mapping[str, object], loa: str, language: str, own_page: str) -> str:
+    """A service's decision in words, all that it was told, and what it was not."""
+    words = SERVICES[name]
+    outcome, level = words.decided(given), level_named(loa)
+    letter = f"{words.letter[language]} {given['email']}" if words.letter and "email" in given else ""
+    return page(
+        "told.html",
+        language,
+        heading=outcome.title[language],
+        service=words.title[language],
+        says=outcome.says[language],
+        granted=outcome.granted,
+        letter=letter,
+        rows=[_row(claim, value, language) for claim, value in sorted(given.items())],
+        kept=kept_back(name, given, language),
+        assurance=PHRASES[level.label][language] if level else "",
+        loa=loa,
+        me=own_page,
+        home=True,
+    )
 
 
 def _why(name: str, ended: str) -> list[str]:

@@ -52,6 +52,8 @@ class Screen:
 
 
 SCREENS = (
+    *(Screen("city-front", "city-front", "en", theme, DESK_WIDTH, ()) for theme in THEMES),
+    Screen("city-told", "city-told", "en", THEMES[0], WIDTH, ()),
     Screen("front", "front", "en", THEMES[0]),
     *(Screen("picker", "picker-search", "en", theme) for theme in THEMES),
     *(Screen("approval", "approval-arrived", language, theme) for language in LANGUAGES for theme in THEMES),

@@ -10,12 +10,14 @@ from playwright.sync_api import sync_playwright
 from idp.pages.render import Pages
 from tests.docs.pages import pages, pictures
 from tests.e2e.browser import launch, show, window
+from tests.e2e.city_gallery import city_gallery
 from tests.e2e.desk_gallery import desk_gallery
 from tests.e2e.gallery import OWNER, gallery
 from tests.e2e.gallery_server import serve
 from tests.e2e.screens import HEIGHT, IMAGES, SCREENS, chunks, note, smaller, taken
 
 HTML = {(each.name, each.language): each.html for each in (*gallery(Pages(OWNER)), *desk_gallery().values())}
+HTML |= {(name, "en"): html for name, html in city_gallery().items()}
 AGAIN = "CICONIA_SCREENSHOTS"
 MAX_BYTES, MAX_HEIGHT = 150_000, 3000
 
@@ -35,7 +37,10 @@ def test_pictures_are_taken() -> None:
         chromium = launch(playwright, "--disable-lcd-text", "--force-device-scale-factor=1")
         for screen in SCREENS:
             with window(chromium, theme=screen.theme, locale=screen.language, width=screen.width, height=HEIGHT) as opened:
-                show(opened.page, shown.url(screen.page, screen.language))
+                if screen.page in city_gallery():
+                    opened.page.set_content(HTML[screen.page, screen.language])
+                else:
+                    show(opened.page, shown.url(screen.page, screen.language))
                 whole = opened.page.screenshot(full_page=True)
                 opened.page.goto("about:blank")
                 screen.file.write_bytes(smaller(opened.page, whole))
