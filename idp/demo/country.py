@@ -97,7 +97,8 @@ class Country:
             fields = await form(request, MAX_MESSAGE_BODY)
             raw = fields.get("query", "")
             asked = self._by_redirect(raw, _once(raw)) if raw else self._by_post(fields.get("message", ""))
-            return self._answer(asked, fields.get("relay_state", ""), self._citizens.get(fields.get("citizen", "")))
+            who = self._citizens.get(fields.get("citizen", ""))
+            return self._answer(asked, fields.get("relay_state", ""), who, language_of(request))
 
         return app
 
@@ -140,11 +141,12 @@ class Country:
         asker = urllib.parse.urlsplit(asked.findtext(f"{{{SAML}}}Issuer") or "").hostname or ""
         return who_page(self._title, asker, carried, self._citizens.values(), language)
 
-    def _answer(self, asked: etree._Element, relay_state: str, who: Citizen | None) -> Response:
+    def _answer(self, asked: etree._Element, relay_state: str, who: Citizen | None, language: str) -> Response:
         target = asked.get("AssertionConsumerServiceURL") or ""
         root = self._response(asked, who, target)
         message = base64.b64encode(etree.tostring(root)).decode()
-        return HTMLResponse(filled("answer.html", target=target, message=message, relay_state=relay_state))
+        carried = {"SAMLResponse": message, "RelayState": relay_state}
+        return HTMLResponse(page("answer.html", language, heading=self._title, target=target, carried=carried))
 
     def _response(self, asked: etree._Element, who: Citizen | None, target: str) -> etree._Element:
         now = datetime.now(UTC)

@@ -43,7 +43,7 @@ class CanaryCountry(Country):
     who: Citizen | None = CITIZEN
     spoil: Callable[[bytes], bytes] = staticmethod(bytes)
 
-    def _answer(self, asked: etree._Element, relay_state: str, _who: Citizen | None) -> Response:
+    def _answer(self, asked: etree._Element, relay_state: str, _who: Citizen | None, _language: str) -> Response:
         target = asked.get("AssertionConsumerServiceURL") or ""
         octets = self.spoil(etree.tostring(self._response(asked, self.who, target), encoding="utf-8"))
         fields = {"SAMLResponse": base64.b64encode(octets).decode(), "RelayState": relay_state}

