@@ -36,7 +36,7 @@ WIDER = ('birthdate = "age_over(18)"', 'birthdate = "exact"', 'address = "reside
 WIDE: Mapping[str, tuple[str, ...] | None] = {
     "parties/app.toml": None,
     "parties/other-app.toml": None,
-    PARTY: WIDER,
+    PARTY: (*WIDER, 'sphere = "eu"\n', ""),
     PURPOSE: (
         'form = "age_over(18)"\nrequired = true',
         'form = "year_month"',
@@ -47,7 +47,7 @@ WIDE: Mapping[str, tuple[str, ...] | None] = {
 }
 OPEN = {
     **WIDE,
-    PARTY: (*WIDER, 'sector = "mobility"', 'sector = "mobility"\nsphere = "eu"'),
+    PARTY: WIDER,
     PURPOSE: ('minimum_assurance = "substantial"', 'minimum_assurance = "low"', "required = true", "required = false"),
 }
 VARIANTS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {"wide": WIDE, "open": OPEN, "enforced": ENFORCED}
