@@ -67,8 +67,7 @@ def visit(border: Border, citizen: str, at: str, service: str) -> ServiceVisited
         asking = _expect(browser.get(f"{border.city_base}/{service}/login"), "the first page")
         # A service with one country alone has no picker
         if asking.url.startswith(border.issuer):
-            link = asking.link(f"//a[contains(@href, '/at/{chosen}')]")
-            asking = _expect(browser.get(link, origin=border.issuer), "the sign-in that the citizen chose")
+            asking = _expect(browser.choose(asking, f"/at/{chosen}"), "the sign-in that the citizen chose")
         if chosen.upper() in border.nodes:
             question = browser.submit(_crossed(browser, asking, citizen, steps), {})
         else:
