@@ -139,7 +139,7 @@ def test_from_a_partner_city_under_another_law_only_answers_of_yes_or_no_come(bo
 
 def test_a_card_says_what_it_is_asked_for_and_no_more(border: Border) -> None:
     walked = walk_card(border)
-    assert walked.arrived == ("address", "birthdate", "email")
+    assert walked.arrived == ("address", "birthdate")
     assert walked.services[0].told == ("age_over_18", "resident_of", "sub")
     assert asked_claims('{"userinfo": {"address": null}, "id_token": {"acr": null}}') == {"address"}
     for bad in ("[]", "{", '{"userinfo": 3}'):
