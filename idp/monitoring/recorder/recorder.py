@@ -31,10 +31,13 @@ _PLACES: Mapping[str, Sequence[tuple[str, str]]] = {
     "asked": ((COUNTRY, "asked"),),
     RECEIVED: ((COUNTRY, RECEIVED),),
     "answered": ((COUNTRY, "answered"),),
-    "blocked": ((COUNTRY, "answered"), (BROKER, "blocked"), (SERVICE, DENIED)),
-    "refused": ((BROKER, "refused"), (SERVICE, DENIED)),
-    "cancelled": ((BROKER, "cancelled"), (SERVICE, DENIED)),
-    "released": ((BROKER, "released"), (SERVICE, SENT)),
+    "blocked": ((COUNTRY, "answered"), (BROKER, "blocked")),
+    "refused": ((BROKER, "refused"),),
+    "cancelled": ((BROKER, "cancelled"),),
+    "released": ((BROKER, "released"),),
+    SENT: ((SERVICE, SENT),),
+    # Not on the service's leg: of what is blocked nobody sees the citizen go on
+    DENIED: ((BROKER, DENIED),),
     TRIED: ((BROKER, TRIED),),
     "token": ((SERVICE, "token"),),
 }

@@ -24,7 +24,7 @@ _SAYS: Mapping[str, str] = {
     "cancelled": "The citizen went back.",
     "released": "The release is on record.",
     SENT: "The answer went to the service with the citizen's browser.",
-    DENIED: "The service is told that it gets nothing.",
+    DENIED: "The citizen went on, and the service is told that it gets nothing.",
     TRIED: "The test sign-in ended with its page, and the service gets nothing.",
     "token": "The service fetched its tokens.",
 }
@@ -35,6 +35,7 @@ _MOVES: Mapping[str, str] = {
     RECEIVED: Move.OPERATOR,
     "answered": Move.CITIZEN,
     "blocked": Move.SERVICE,
+    "released": Move.CITIZEN,
     SENT: Move.SERVICE,
 }
 WHOSE: Mapping[str, str] = {
@@ -64,9 +65,7 @@ class Timeline:
             return _move(last)
         if {step.leg for step in self.steps} == {SERVICE} and last.step == "begun":
             return ELSEWHERE
-        # A service's row that it gets nothing stands behind the one that says why
-        before = next((step.step for step in reversed(self.steps) if step.step != DENIED), DENIED)
-        return str(_MOVES.get(before, NOBODY))
+        return str(_MOVES.get(last.step, NOBODY))
 
     def as_json(self, *, held: Callable[[RecordedStep], Sequence[str]] | None = None) -> dict[str, Json]:
         """The object of the contract; `held` gives the checks of a step that held."""

@@ -17,6 +17,7 @@ from connectors.connector import Outbound, Post
 from idp.login.finish import Choice
 from idp.login.sealing import LoginId
 from idp.login.states import DECIDED, Asked, Decided, Released, Waiting, speaking
+from idp.monitoring.recorder.recorder import SENT
 from idp.monitoring.steps import LoginStep
 from idp.pages.languages import spoken
 from idp.pages.views import BlockedView, Ending, PageKind
@@ -150,6 +151,7 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
     language = site.language(request, wished)
     if isinstance(ended, Waiting):
         return onward.last_page(site, ended, language, kept)
+    site.record(request, SENT)
     kept += after_decision(decided.login, secret)
     service, towards = site.screens.service(origin, language), site.screens.towards
     receipt = RECEIPT_PATH if ended.receipt else ""

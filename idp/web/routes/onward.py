@@ -17,6 +17,7 @@ from connectors.signatures.jws import base64url
 from idp.login.flow import CANCEL
 from idp.login.sealing import LoginId
 from idp.login.states import ONWARD_LIFE, Onward, Released, Waiting
+from idp.monitoring.recorder.recorder import DENIED, SENT
 from idp.pages.last_view import SECONDS, LastView
 from idp.pages.views import Ending
 from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, secret_of
@@ -88,11 +89,13 @@ def _goes_on(site: Site, request: Request) -> Response:
     now, asked = site.clock(), onward.asked
     origin = asked.origin
     source = onward.decided.provider_id if onward.decided is not None else ""
+    site.about(request, origin, source)
     try:
         with about(origin.service, source, *site.screens.of_the_source):
             ended = site.broker.answers.go_on(login, onward, secret, now)
     except (PeerUnavailable, Suspended, AllRevoked) as error:
         return stopped(site, request, error, origin, now, wished=asked.languages)
+    site.record(request, SENT if isinstance(ended, Released) else DENIED)
     language, kept = site.language(request, asked.languages), after_decision(login, secret)
     service, towards = site.screens.service(origin, language), site.screens.towards
 
