@@ -24,6 +24,7 @@ _PAGES = (
     "onward",
     "last",
     "phone",
+    "checker",
     "receipt",
     "logout",
     "device",

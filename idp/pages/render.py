@@ -1,5 +1,8 @@
 """Renders views to HTML."""
 
+from markupsafe import Markup
+
+from idp.pages.checker import CheckerView, policy, script
 from idp.pages.citizen_view import CitizenCopyView, CitizenDoorView, CitizenEnteredView, CitizenErasureView, CitizenView
 from idp.pages.compiled_pages import compiled
 from idp.pages.device_view import DeviceStep, DeviceView
@@ -121,6 +124,25 @@ class Pages:
             at_once=False,
             missing=view.missing,
             action=view.action,
+        )
+
+    @property
+    def checker_policy(self) -> str:
+        """The Content-Security-Policy of the page that checks receipts."""
+        return policy(self._theme.style.content.decode())
+
+    def checker(self, view: CheckerView) -> str:
+        """Render the page that checks a receipt, which is one file."""
+        language = self._languages[view.language]
+        _own(view.path)
+        return self._page(
+            "checker",
+            language,
+            title=language.say("check.title"),
+            view=view,
+            policy=self.checker_policy,
+            css=Markup(self._theme.style.content.decode()),  # noqa: S704 - our own files
+            script=Markup(script()),  # noqa: S704 - as above
         )
 
     def phone(self, view: PhoneView) -> str:

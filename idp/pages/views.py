@@ -278,8 +278,8 @@ class PostView:
 class ReceiptShown:
     """A receipt in words. `leaf` is the hash of its leaf (hex); `proved`: the file proves the leaf's place in the log.
 
-    `file` and `key` are the paths of the receipt and of the log's key. `retention` says how long the service
-    keeps it, or "". `away` is how long it can have the same again, or "". `operators` are
+    `file`, `key` and `check` are the paths of the receipt, of the log's key, and of the page that checks both. `retention`
+    says how long the service keeps it, or "". `away` is how long it can have the same again, or "". `operators` are
     others whose witnesses cosigned the log.
     """
 
@@ -296,6 +296,7 @@ class ReceiptShown:
     retention: str = ""
     away: str = ""
     operators: tuple[str, ...] = ()
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)

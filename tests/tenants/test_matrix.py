@@ -73,6 +73,7 @@ CITY_ROWS: Rows = {
     ("POST", "/receipt/ask"): REFUSED,
     ("POST", "/receipt/forget"): SAME,
     ("GET", "/receipt/phone"): SAME,
+    ("GET", "/receipt/check"): SAME,
     ("POST", "/receipt/phone"): REFUSED,
     ("GET", "/me"): SAME,
     ("POST", "/me/sign-in"): SAME,

@@ -1,8 +1,10 @@
-/* Check a service's receipt of a Ciconia broker: one file to copy, without dependencies, for browsers and Node from 20 on.
+/* Check a receipt of a Ciconia broker: one file to copy, without dependencies, for browsers and Node from 20 on.
 
     const found = await verify(octets, keys, { login: idTokenClaims })  // throws ReceiptRefused
     if (found.index === null)                     // promised by found.by: later ask /log/proof?leaf=, and then
       await verify(octets, keys, { login: idTokenClaims, proof: answer })
+
+A citizen's receipt is checked with { login: null, holder: "citizen" }.
 
 `octets` and `proof` are Uint8Arrays. `keys` is the text of /log/vkey, which you fetched before and keep. The broker's
 docs/receipt-format.md has every rule; the numbers in brackets are its sections. `ciconia_receipt.py` is the same for Python.
@@ -23,17 +25,30 @@ const WITHDRAWAL = new Map([
   ["public_task", OBJECT],
   ["legitimate_interests", OBJECT],
 ]);
-// Type and state of the event: a service's receipt does not open how it was decided, so it may have any
-const CONSENTED = [["expressed consent", "given"], ["release of what was consented to before", "given before"]];
-const APPROVED = [
-  ["approval of a release that does not rest on consent", "approved"],
-  ["information about a release that does not rest on consent", "informed"],
+// Type and state of the event, by consent and otherwise
+const GIVEN = ["expressed consent", "given"];
+const APPROVED = ["approval of a release that does not rest on consent", "approved"];
+const INFORMED = ["information about a release that does not rest on consent", "informed"];
+const BEFORE = [
+  ["release of what was consented to before", "given before"],
   ["release of what was approved before, and does not rest on consent", "approved before"],
 ];
+const EVENTS = new Map([
+  ["page", [GIVEN, APPROVED]],
+  ["informed", [GIVEN, INFORMED]],
+  ["remembered", [GIVEN, APPROVED]],
+  ["unasked", BEFORE],
+  ["offline", BEFORE],
+  ["silent", BEFORE],
+]);
 const MEMBERS = ["v", "for", "log", "leaf", "openings", "record", "proof", "promise", "signature"];
+const OPENED = { citizen: ["decision", "login", "sent", "subject"], relying_party: ["login", "sent"] };
+const LISTS = ["names", "asked", "unknown", "withheld", "authorities"];
 const CONTENTS = {
+  decision: ["asked", "bits", "kind", "notice", "path", "record", "source", "time", "unknown", "withheld"],
   login: ["aud", "iss", "nonce", "sub"],
   sent: ["basis", "client", "loa", "names", "policy", "purpose", "record", "time"],
+  subject: ["record", "subject"],
 };
 const RECORD = ["schema_version", "record_id", "receipt_id", "pii_principal_id", "processing", "events"];
 const PROCESSING = [
@@ -54,13 +69,15 @@ export class ReceiptRefused extends Error {}
  * the broker's address, your id there, the pairwise-id before its `@`, and the ID of your request. `null` compares nothing:
  * that is for those who had no login, such as auditors.
  *
+ * `holder` is `relying_party`, or `citizen` for a receipt that the broker gave to a person.
+ *
  * `proof` is the answer of /log/proof to a promise. `quorum` of the `witnesses` (C2SP verifier keys of type 4, one of each
  * operator) must have cosigned the checkpoint. Lines of other witnesses count for nothing.
  *
  * Resolves to { log, sent, leafHash, index, size, by, cosigned }: `index` and `size` are the leaf's place and the tree's size.
  * A promise has null there, and `by`: the time until which the log may take. Rejects with ReceiptRefused.
  */
-export async function verify(octets, keys, { login, proof = null, witnesses = [], quorum = 0 }) {
+export async function verify(octets, keys, { login, holder = "relying_party", proof = null, witnesses = [], quorum = 0 }) {
   must(login !== undefined, "the claims of a login are missing: null compares nothing");
   const receipt = read(octets);
   const { log, counting } = await readKeys(keys);
@@ -70,14 +87,15 @@ export async function verify(octets, keys, { login, proof = null, witnesses = []
   must(Number.isInteger(quorum) && quorum >= 0 && quorum <= reached, "a quorum that these witnesses cannot reach");
   hasMembers(receipt, MEMBERS);
   const { signature, ...unsigned } = receipt;
-  must(receipt.v === 1 && receipt.for === "relying_party" && receipt.log === log, "another version, holder or log");
+  must(receipt.v === 1 && receipt.for === holder && Object.hasOwn(OPENED, holder), "another version or holder");
+  must(receipt.log === log, "it is of another log than the key");
   const message = utf8.encode(`ciconia/receipt/v1\n${jcs(unsigned)}`);
   let signed = false;
   for (const key of counting) signed ||= await holds(key, decoded(signature, 64), message);
   must(signed, "no key of the log signed it");
   const leaf = decoded(receipt.leaf, null);
-  const opened = await openings(receipt.openings, commitments(leaf));
-  checkRecord(receipt.record, opened.sent, opened.login.sub);
+  const opened = await openings(receipt.openings, commitments(leaf), holder);
+  checkRecord(receipt.record, opened, holder);
   checkLogin(opened.login, login);
   const hashed = await sha256(Uint8Array.of(0), leaf);
   const standing = await standingOf(receipt, hashed, proof, [...counting, ...trusted]);
@@ -243,22 +261,26 @@ function commitments(leaf) {
   return Object.fromEntries(COMPARTMENTS.map((name, place) => [name, parts[place]]));
 }
 
-/** [5] The contents of `login` and `sent`. */
-async function openings(given, committed) {
-  hasMembers(given, [...Object.keys(CONTENTS), "values"]);
+/** [5] The contents of the openings that this holder has, all of one record. */
+async function openings(given, committed, holder) {
+  hasMembers(given, [...OPENED[holder], "values"]);
   hasMembers(given.values, ["nonce"]);
-  decoded(given.values.nonce);
-  for (const [name, members] of Object.entries(CONTENTS)) {
+  // "" in a citizen's receipt that was made later: the nonce is kept nowhere
+  if (holder !== "citizen" || given.values.nonce !== "") decoded(given.values.nonce);
+  const found = {};
+  for (const name of OPENED[holder]) {
     hasMembers(given[name], ["nonce", "content"]);
     const { nonce, content } = given[name];
-    hasMembers(content, members);
+    const more = name === "decision" && isObject(content) && Object.hasOwn(content, "authorities") ? ["authorities"] : [];
+    hasMembers(content, [...CONTENTS[name], ...more]);
     must(same(await hmac(decoded(nonce), jcs(content)), committed[name]), "an opening does not open its commitment");
     for (const [member, value] of Object.entries(content)) {
-      const right = member === "names" ? Array.isArray(value) : typeof value === (member === "time" ? "number" : "string");
+      const right = LISTS.includes(member) ? Array.isArray(value) : typeof value === (member === "time" ? "number" : "string");
       must(right, "a member of another kind");
     }
+    found[name] = content;
   }
-  const login = given.login.content, sent = given.sent.content;
+  const { login, sent, decision, subject } = found;
   must(WITHDRAWAL.has(sent.basis) && ["low", "substantial", "high"].includes(sent.loa), "no known basis or level");
   must(/^[0-9a-f]{32}$/.test(sent.record), "no id of a record");
   const isPair = (pair) => Array.isArray(pair) && pair.length === 2 && pair.every((each) => typeof each === "string");
@@ -266,7 +288,13 @@ async function openings(given, committed) {
   const told = [...Object.values(sent).filter((each) => typeof each === "string"), ...sent.names.flat()];
   must(told.every(isPrintable), "a sign that is not printable");
   must(login.aud === sent.client, "a login at another relying party");
-  return { login, sent };
+  if (decision) {
+    const { record, time, kind, path } = decision;
+    must(record === sent.record && time === sent.time && kind === "release", "its openings are of two records");
+    must(EVENTS.has(path), "a decision that no page has");
+  }
+  must(!subject || (subject.record === sent.record && /^[0-9a-f]{64}$/.test(subject.subject)), "its openings are of two records");
+  return found;
 }
 
 /** Compare the login that the log committed to with the one that the service saw. */
@@ -279,7 +307,7 @@ function checkLogin(committed, login) {
 }
 
 /** [6] The readable record. */
-function checkRecord(record, sent, sub) {
+function checkRecord(record, { sent, login, decision }, holder) {
   hasMembers(record, RECORD);
   const said = record.processing;
   hasMembers(said, PROCESSING);
@@ -290,9 +318,9 @@ function checkRecord(record, sent, sub) {
   const equal = [
     [record.schema_version, "ciconia/receipt/v1, with names after ISO/IEC TS 27560:2023"],
     [record.record_id, sent.record],
-    [record.receipt_id, `${sent.record}/relying_party`],
-    [record.pii_principal_id, sub],
-    [said.privacy_notice, "as shown to the citizen; its hash is in the citizen's receipt"],
+    [record.receipt_id, `${sent.record}/${holder}`],
+    [record.pii_principal_id, login.sub],
+    [said.privacy_notice, decision ? decision.notice : "as shown to the citizen; its hash is in the citizen's receipt"],
     [purpose.purpose, sent.purpose],
     [purpose.lawful_basis, sent.basis],
     [recipient.party_id, sent.client],
@@ -300,7 +328,9 @@ function checkRecord(record, sent, sub) {
     [event.event_time, timeText(sent.time)],
   ];
   must(equal.every(([words, opening]) => words === opening), "the readable record differs from what it opens");
-  const known = sent.basis === "consent" ? CONSENTED : APPROVED;
+  // Only a citizen's receipt opens how it was decided
+  const ways = decision ? [EVENTS.get(decision.path)] : [...EVENTS.values()];
+  const known = ways.map(([consented, approved]) => (sent.basis === "consent" ? consented : approved));
   must(known.some(([type, state]) => event.event_type === type && event.event_state === state), "an event of another basis");
   const listed = said.pii_information;
   must(Array.isArray(listed) && listed.length === sent.names.length, "more or fewer attributes than it opens");

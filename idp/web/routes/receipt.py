@@ -2,6 +2,7 @@
 
 GET  /receipt                        what was passed on last, the way to the file, and to the others of the day
 GET  /receipt.json                   the file
+GET  /receipt/check                  a page that checks any receipt, and asks nobody; `save=yes` is for a disk
 POST /receipt/ask                    the approval of one of them is not remembered any more
 POST /receipt/forget                 the browser and the broker forget all of them
 GET  /receipt/phone                  on another device, by a link of the last page: a button
@@ -20,6 +21,7 @@ from fastapi.responses import Response
 from connectors.connector import Redirect
 from idp.ledger.canonical_json import Json
 from idp.login.states import RECEIPT_LIFE
+from idp.pages.checker import CheckerView
 from idp.pages.last_view import PhoneView
 from idp.pages.views import OtherReceipt, ReceiptShown, ReceiptView, Text
 from idp.pages.wording import Wording
@@ -42,6 +44,7 @@ FORGET_PATH = "/receipt/forget"
 ASK_PATH = "/receipt/ask"
 KEY_PATH = "/log/vkey"
 PHONE_PATH = "/receipt/phone"
+CHECK_PATH = "/receipt/check"
 COOKIE = "__Host-receipt"
 NUMBER = re.compile(r"[1-9][0-9]?")
 
@@ -58,6 +61,7 @@ def routes(site: CitySite) -> list[PageRoute]:
         PageRoute(RECEIPT_PATH, opened(site, lambda site, request: _page(site, request, query(request).get("n"))), "GET"),
         PageRoute(FILE_PATH, opened(site, _file), "GET"),
         PageRoute(FORGET_PATH, posted(site, _forgotten), "POST"),
+        PageRoute(CHECK_PATH, opened(site, _checker), "GET"),
         PageRoute(PHONE_PATH, opened(site, _link_followed), "GET"),
         PageRoute(PHONE_PATH, posted(site, _taken_along), "POST"),
     ]
@@ -98,6 +102,17 @@ def _page(site: CitySite, request: Request, asked: str | None) -> Response:
     ask = ASK_PATH if site.citizen_receipts.remembered(issued[number], site.clock()) else ""
     view = ReceiptView(language, shown[number], FORGET_PATH, others, ask, number)
     return page(site.pages.receipt(view), view.kind, ())
+
+
+def _checker(site: CitySite, request: Request) -> Response:
+    language = site.language(request)
+    names = tuple(site.catalogue.attributes)
+    titles = tuple(zip(names, site.wording(language).titles(names, site.catalogue), strict=True))
+    response = page(site.pages.checker(CheckerView(language, CHECK_PATH, titles)), CheckerView.kind, ())
+    if query(request):
+        response.headers["Content-Disposition"] = 'attachment; filename="check-a-receipt.html"'
+    response.headers["Content-Security-Policy"] = f"{site.pages.checker_policy}; frame-ancestors 'none'"
+    return response
 
 
 def _link_followed(site: CitySite, request: Request) -> Response:
@@ -165,6 +180,7 @@ def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> Rec
         operators=issued.operators,
         file=f"{FILE_PATH}?n={number}" if number > 1 else FILE_PATH,
         key=KEY_PATH,
+        check=CHECK_PATH,
         # A purpose whose file changed since says nothing about what was shown then
         retention=wording.language.duration(known.retention) if known and known.digest == sent["policy"] else "",
         away=wording.away(known) if known and known.digest == sent["policy"] else "",

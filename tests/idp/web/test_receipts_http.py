@@ -174,7 +174,7 @@ def test_the_page_says_in_words_what_went_and_what_did_not(visitor: Visitor) -> 
     assert "Storkhaven" in page.text
     assert "You did not choose to share it." in page.text
     assert "Needed for a public task" in page.text
-    assert page.found("//a/@href") == ["/receipt.json", "/log/vkey"]
+    assert page.found("//a/@href") == ["/receipt.json", "/log/vkey", "/receipt/check"]
     assert page.found("//code/text()")[1:] == ["ciconia audit verify receipt.json --log log.vkey"]
     assert "a yes or no is found at once. Keep it like the data itself." in page.text
     assert visitor.go("GET", "/receipt", headers={"accept-language": "et"}).heading == "Teie kviitung"
