@@ -33,7 +33,7 @@ def test_after_an_approval_the_page_goes_on_and_has_a_link(pages: Pages) -> None
 def test_who_chose_the_end_reads_that_nothing_was_shared(pages: Pages, ending: Ending) -> None:
     page = Read(pages.last(LastView("en", SERVICE, Towards.SERVICE, "/login/L1/onward", "/login/L1/stay", ending)))
     assert page.words("//main//a[@class='button']") == "Back to Parking"
-    assert "Parking was given nothing about you." in page.words()
+    assert "ended, and nothing about you." in page.words()
     assert "goes on by itself in 10 seconds" in page.words()
     assert "eceipt" not in page.words()
 

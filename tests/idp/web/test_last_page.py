@@ -75,7 +75,7 @@ def test_after_a_refusal_it_says_that_nothing_was_shared_and_keeps_nothing_of_th
     visitor: Visitor, choice: str
 ) -> None:
     last = visitor.presses(visitor.question(), choice)
-    assert "was given nothing about you" in last.text
+    assert "ended, and nothing about you." in last.text
     assert not last.found("//main//a[@href='/receipt']")
     assert last.headers["refresh"] == f"10; url={onward(last)}"
     assert visitor.go("GET", stays(last)).heading == last.heading
