@@ -121,11 +121,17 @@ class Decided:
     signed_in: RememberedSignIn | None = field(default=None, repr=False)
     resumed: bool = False
     stop: bytes = b""  # `ApprovalStanding.stop` at the answer: what the person took back since ends it
+    more: int = 0  # the seconds by which the citizen moved `end`
 
     @property
     def heard(self) -> int:
         """When the answer came. If it came late in its login: a moment before that."""
-        return self.end - DECIDED_LIFE
+        return self.end - self.more - DECIDED_LIFE
+
+    def longer(self, now: int) -> "Decided":
+        """The same question for five minutes from now, and never past the login's end."""
+        end = max(self.end, min(now + DECIDED_LIFE, self.began + LOGIN_LIFE))
+        return replace(self, end=end, more=end - self.end)
 
     @property
     def decision(self) -> Decision:

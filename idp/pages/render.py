@@ -277,17 +277,11 @@ class Pages:
         code = known_code(view.code)
         if view.back or view.fields:
             _elsewhere(view.back)
-        if view.again:
-            _own(view.again)
-        if view.leave:
-            _own(view.leave)
-        if view.retry:
-            _own(view.retry)
         if view.documentation:
             _elsewhere(view.documentation)
         means = [] if view.stronger is None else [(language.country(one[0]), *one[1:]) for one in view.stronger.means]
         means.sort(key=lambda each: (language.sort_key(each[0]), language.sort_key(each[1].text)))
-        for _, _, path in means:
+        for path in filter(None, (view.again, view.leave, view.retry, *(one[2] for one in means))):
             _own(path)
         named = view.service.text if view.service else ""
         return self._page(

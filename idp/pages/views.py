@@ -105,6 +105,8 @@ class ApprovalView:
     `remembers` labels the box `remember`, or is empty. `earlier` is the date of an approval that is remembered, or empty.
     `shortened`: the same would go as then, so one line and two buttons are enough, and the rest is folded up.
     The form is posted to `rewording` with `page` (`whole` or `every_time`) for the whole question.
+
+    The question has these whole `minutes` left. If it may last `longer`, the form is posted there with `page=longer`.
     """
 
     kind: ClassVar[PageKind] = PageKind.FORM
@@ -133,6 +135,8 @@ class ApprovalView:
     remembers: str = ""
     away: str = ""
     vouchers: tuple[str, ...] = ()
+    minutes: int = 5
+    longer: bool = False
 
     @property
     def required(self) -> tuple[Item, ...]:

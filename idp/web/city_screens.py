@@ -8,7 +8,7 @@ from idp.ledger.record_contents import DecidedBy
 from idp.login.city_role import CityRole
 from idp.login.eligible import minimum_level, offered_to_tick
 from idp.login.role import Choices, Reach
-from idp.login.states import Decided
+from idp.login.states import DECIDED_LIFE, LOGIN_LIFE, Decided
 from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
 from idp.pages.views import ApprovalView, BlockedView, Text, Towards, WithheldItem
@@ -87,7 +87,7 @@ class CityScreens:
         """The country that vouches, once it is chosen."""
         return provider.country if provider is not None else ""
 
-    def question(self, decided: Decided, sealed: str, language: str) -> bytes:
+    def question(self, decided: Decided, sealed: str, language: str, left: int) -> bytes:
         """Purpose, basis, and each attribute with value and reason; of a login that we end, why."""
         if short := self._role.short_of(decided):
             return self._ended(decided, sealed, language, short)
@@ -104,6 +104,8 @@ class CityScreens:
             decided=sealed,
             action=f"/login/{decided.login}/decision",
             rewording=f"/login/{decided.login}/language",
+            minutes=min(left, DECIDED_LIFE) // 60,
+            longer=not decided.more and decided.end < decided.began + LOGIN_LIFE,
             service=wording.text(party.title),
             purpose=wording.text(purpose.title),
             basis=purpose.basis,

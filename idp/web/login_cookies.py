@@ -131,7 +131,12 @@ class Logins:
 def new_secret(login: LoginId) -> tuple[bytes, Cookie]:
     """A new Strict cookie: whatever was decided before for this login opens no more (decision 0000.3)."""
     secret = urandom(SECRET_BYTES)
-    return secret, Cookie(STRICT + login, base64url(secret), DECIDED_LIFE, "Strict")
+    return secret, strict_cookie(login, secret)
+
+
+def strict_cookie(login: LoginId, secret: bytes) -> Cookie:
+    """The Strict cookie of a question that begins or lasts longer."""
+    return Cookie(STRICT + login, base64url(secret), DECIDED_LIFE, "Strict")
 
 
 def session_cookie(session: BrowserSession, now: int) -> Cookie:

@@ -63,7 +63,7 @@ class NodeScreens:
         """The country that asks."""
         return self._role.node(origin).peer.country
 
-    def question(self, decided: Decided, sealed: str, language: str) -> str:
+    def question(self, decided: Decided, sealed: str, language: str, left: int) -> str:
         """Which data go to which country; the citizen continues or leaves."""
         wording = self._pages.wording(language)
         node, asking = self._role.node(decided.request.origin), _asking(decided.request)

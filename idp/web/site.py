@@ -98,8 +98,8 @@ class Screens(Protocol):
     def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
         """The country under which the steps of a login are counted."""
 
-    def question(self, decided: Decided, sealed: str, language: str) -> str | bytes:
-        """The page that the citizen answers: `sealed` is what its form brings back."""
+    def question(self, decided: Decided, sealed: str, language: str, left: int) -> str | bytes:
+        """The page that the citizen answers within `left` seconds: `sealed` is what its form brings back."""
 
     def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
         """The titles of what the service requires and cannot get."""

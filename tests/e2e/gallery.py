@@ -174,6 +174,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             remembers=pages.wording(language).remembers(AskRule(AskMode.REMEMBER, 180)),
         ),
         "approval-three": approval(pages, language, THREE),
+        "approval-longer": replace(approval(pages, language, DECISION), longer=True, minutes=1),
         "approval-nothing": approval(pages, language, Decision(())),
         "approval-arrived": replace(
             approval(pages, language, DECISION), arrived=pages.wording(language).titles(ARRIVED, STANDARD)

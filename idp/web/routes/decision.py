@@ -22,7 +22,7 @@ from idp.monitoring.steps import LoginStep
 from idp.pages.languages import spoken
 from idp.pages.views import BlockedView, Ending, PageKind
 from idp.web.choosing import SHARE, ticked_in
-from idp.web.login_cookies import LOGIN_ID, SESSION, Cookie, after_decision, secret_of, session_cookie
+from idp.web.login_cookies import LOGIN_ID, SESSION, Cookie, after_decision, secret_of, session_cookie, strict_cookie
 from idp.web.lost_logins import finds_login
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form
@@ -49,7 +49,9 @@ from policies.parties import IdentityProvider, ProviderId
 REMEMBER = "remember"
 # The buttons that bring the whole question in place of one line
 WHOLE, EVERY_TIME = "whole", "every_time"
-PAGES = ("", WHOLE, EVERY_TIME)
+# The one that gives more time, once
+LONGER = "longer"
+PAGES = ("", WHOLE, EVERY_TIME, LONGER)
 # The words of the buttons that release: the role says which of them a page has
 RELEASING = ("approve", "continue")
 
@@ -80,7 +82,8 @@ def _posted(site: Site, step: Callable[[Site, Request, str, dict[str, str]], Res
 def asking(site: Site, decided: Decided, secret: bytes, language: str, kept: list[Cookie]) -> Response:
     """The question in this language, sealed for whoever has the Strict cookie of this secret."""
     sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)
-    return page(site.screens.question(decided, sealed, language), PageKind.FORM, kept)
+    left = decided.end - site.clock()
+    return page(site.screens.question(decided, sealed, language, left), PageKind.FORM, kept)
 
 
 @finds_login
@@ -106,13 +109,15 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
         raise RequestRefused("a choice of language with fields that the page does not have", code="other_site")
     try:
         with about(origin.service, decided.provider_id, PeerUnavailable, SourceSuspended):
-            if pressed == EVERY_TIME:
+            if pressed == LONGER:
+                worded = site.broker.reword(decided if decided.more else decided.longer(now), language, now)
+            elif pressed == EVERY_TIME:
                 worded = site.broker.forget(decided, language, now)
             else:
                 worded = site.broker.reword(decided, language, now, whole=bool(pressed))
     except (PeerUnavailable, Suspended, AllRevoked) as error:
         return stopped(site, request, error, origin, now, wished=speaking(decided, language).request.languages)
-    return asking(site, worded, secret, language, [])
+    return asking(site, worded, secret, language, [strict_cookie(worded.login, secret)] if pressed == LONGER else [])
 
 
 @finds_login

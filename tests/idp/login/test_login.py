@@ -155,7 +155,10 @@ def test_without_any_one_member_nothing_opens() -> None:
     # Nor `stop`: then nothing was taken back, and what was ends it
     cut = {key: value for key, value in members.items() if key != "stop"}
     assert DECIDED.load(json.dumps(cut).encode()).stop == b""
-    for name in members.keys() - {"acts", "authorities", "deviations", "signed_in", "resumed", "stop"}:
+    # Nor `more`: then nobody moved its end
+    cut = {key: value for key, value in members.items() if key != "more"}
+    assert DECIDED.load(json.dumps(cut).encode()).more == 0
+    for name in members.keys() - {"acts", "authorities", "deviations", "signed_in", "resumed", "stop", "more"}:
         cut = {key: value for key, value in members.items() if key != name}
         with pytest.raises(NotFound):
             DECIDED.load(zlib.compress(json.dumps(cut).encode()))

@@ -21,7 +21,10 @@ OFFERING = {
     *("front", "front-node"),
     *(
         "approval",
-        *(f"approval-{name}" for name in ("three", "nothing", "arrived", "informs", "refusable", "again", "changed")),
+        *(
+            f"approval-{name}"
+            for name in ("three", "nothing", "arrived", "informs", "refusable", "again", "changed", "longer")
+        ),
     ),
 }
 

@@ -232,6 +232,57 @@ def test_only_the_browser_of_the_question_is_shown_it_again(visitor: Visitor, st
     assert _spoken(visitor.rewords(question, "et")) == "et"
 
 
+# -- more time
+
+
+def _longer(visitor: Visitor, question: Answer) -> Answer:
+    sent = {**question.fields, "page": "longer"}
+    return visitor.go("POST", f"/login/{sent['login']}/language", fields=sent)
+
+
+@pytest.mark.spec("issue 32 item 5: the time limit can be extended once")
+def test_a_question_lasts_five_minutes_longer_once_and_is_decided_once(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.stand()
+    question = visitor.question()
+    strict = STRICT + question.fields["login"]
+    secret = visitor.jar[strict]
+    stage.clock.ahead = 290
+    before = stage.written()
+    again = _longer(visitor, question)
+    assert (again.status, again.heading, again.fields["decided"] != question.fields["decided"]) == (
+        200,
+        question.heading,
+        True,
+    )
+    assert (again.cookies[strict].value, again.cookies[strict].attributes["max-age"]) == (secret, "300")
+    assert stage.written() == before, "nothing is written"
+    assert question.found("//button[@value='longer']")
+    assert not again.found("//button[@value='longer']"), "once"
+    stage.clock.ahead = 500
+    _refused(visitor.decides(question), 409, "This sign-in took too long")
+    further = _longer(visitor, again)
+    stage.clock.ahead = 589
+    answer = visitor.decides(further)
+    assert answer.back["code"]
+    assert visitor.decides(again).back == answer.back, "the same choice: the same answer"
+    _refused(visitor.decides(again, "refuse"), 409, DECIDED)
+    assert stage.written()["records"] == before["records"] + 1
+
+
+def test_a_question_never_lasts_longer_than_its_login(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.ahead = -13 * 60
+    early = visitor.login()
+    stage.clock.ahead = 0
+    late = visitor.returns(visitor.signs_in(visitor.asked(early)))
+    assert "less than 5 minutes are left" in late.text
+    assert not late.found("//button[@value='longer']")
+    again = _longer(visitor, late)
+    assert again.status == 200
+    stage.clock.ahead = 2 * 60 + 1
+    for page in (late, again):
+        _refused(visitor.decides(page), 409, "This sign-in took too long")
+
+
 # -- pages that have no choice
 
 

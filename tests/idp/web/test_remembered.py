@@ -55,7 +55,7 @@ def test_the_same_again_takes_one_line_and_one_button(citizen: Visitor, stage: S
     assert b"email" not in content + digest
     page = citizen.question()
     assert page.heading == SHORT
-    assert page.found("//main//button[not(@hidden)]/@value") == ["continue", "refuse", "whole", "every_time"]
+    assert page.found("//main//button[not(@hidden)]/@value") == ["continue", "refuse", "whole", "every_time", "longer"]
     assert not page.found("//input[@type='checkbox']")
     assert "mari.maasikas@post.example" in page.found("string(//details)")[0]
     for wrong in ({"share.email": "yes"}, {"remember": "yes"}):
