@@ -11,7 +11,7 @@ from idp.changes.proposals import Changed, Proposal, Proposals, changed
 from idp.config.settings import Settings
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import reading
-from idp.store.looking import looking
+from idp.store.records.looking import looking
 from policies.errors import StoreUnavailable
 
 PROPOSALS = "proposals"

@@ -11,7 +11,7 @@ Fault = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BrokerBeside:
     """The broker beside them: its host, and where it listens by the setting's name. `demo`: http is taken."""
 
     tenant: str
@@ -19,7 +19,7 @@ class Place:
     demo: bool
 
 
-def faults_of_desk(desk: AuditorSettings, place: Place, role: str) -> Iterator[Fault]:
+def faults_of_desk(desk: AuditorSettings, place: BrokerBeside, role: str) -> Iterator[Fault]:
     """Finds what keeps the auditor's desk apart from citizens, or auditors out of it."""
     if desk.host == place.tenant:
         # Browsers keep cookies by host, whatever the port
@@ -42,7 +42,7 @@ def faults_of_desk(desk: AuditorSettings, place: Place, role: str) -> Iterator[F
         yield "auditor", what, "Leave out client and persons, and write passkeys = true."
 
 
-def faults_of_console(console: ConsoleSettings, place: Place, desk: AuditorSettings | None) -> Iterator[Fault]:
+def faults_of_console(console: ConsoleSettings, place: BrokerBeside, desk: AuditorSettings | None) -> Iterator[Fault]:
     """Finds what keeps the operator's pages from being apart. Their own listener tells if its port is taken."""
     if console.host in {place.tenant, desk.host if desk else ""}:
         what = "its host is the issuer's or the auditors' desk's, so browsers would share their cookies."

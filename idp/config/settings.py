@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from idp.config import setting_types as types
-from idp.config.desk_settings import Place, faults_of_console, faults_of_desk
+from idp.config.desk_settings import BrokerBeside, faults_of_console, faults_of_desk
 from idp.config.setting_lines import line_of, line_told
 from idp.config.witness_settings import MAX_WITNESSES, WitnessAddress, WitnessRule, faults_of_witnesses, policy_of
 from idp.ledger.cosignature import WitnessPolicy
@@ -325,7 +325,9 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
         what = "it is http, so browsers would keep no cookie of ours."
         fix = "Write demo = true beside it, to practise on this machine, or use https." if local else ""
         yield "issuer", what, fix or "Use https; http is for the demo's *.localhost alone."
-    place = Place(settings.tenant, {"listen": settings.listen, "metrics_listen": settings.metrics_listen}, settings.demo)
+    place = BrokerBeside(
+        settings.tenant, {"listen": settings.listen, "metrics_listen": settings.metrics_listen}, settings.demo
+    )
     if settings.auditor:
         yield from faults_of_desk(settings.auditor, place, settings.role)
     yield from faults_of_console(settings.console, place, settings.auditor)

@@ -91,7 +91,7 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class WrittenText:
     """A text as it is written: the key of its words, their parts, and the text."""
 
     key: str
@@ -147,4 +147,4 @@ class GrantForm:
 
 
 Form = EditForm | SimulatorForm | WithdrawForm | Upload | GrantForm
-Block = DeskTable | Plot | Facts | Notice | Link | Command | Lines | Text | Form
+Block = DeskTable | Plot | Facts | Notice | Link | Command | Lines | WrittenText | Form

@@ -17,9 +17,9 @@ from idp.desk.blocks import (
     Notice,
     Plot,
     SimulatorForm,
-    Text,
     Upload,
     WithdrawForm,
+    WrittenText,
 )
 from idp.desk.plots import FIGURE, LABEL, ROW, WIDTH, drawn
 from idp.pages.headers import headers
@@ -37,7 +37,7 @@ KINDS: Mapping[str, type] = {
     "link": Link,
     "command": Command,
     "lines": Lines,
-    "text": Text,
+    "text": WrittenText,
     "edit": EditForm,
     "simulator": SimulatorForm,
     "withdraw": WithdrawForm,

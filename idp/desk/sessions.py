@@ -104,5 +104,5 @@ def entry_of(sub: str) -> str:
 
 
 def _token(handle: bytes) -> str:
-    """Whoever does not hold the handle of a session cannot say it."""
+    """The token of a session: nobody can say it who does not hold the handle."""
     return hashlib.sha256(b"form" + handle).hexdigest()

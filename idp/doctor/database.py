@@ -16,8 +16,8 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import database_file, database_name, disposed, is_postgres, open_engine, unavailable
 from idp.store.faults import meaning
 from idp.store.installation import FIX, fault_of_keys, fingerprint_of_names
-from idp.store.looking import is_postgres_url, looking
 from idp.store.migrate import revision_of, revisions, serves
+from idp.store.records.looking import is_postgres_url, looking
 from idp.system.clock import system_clock
 from idp.system.files import read_regular
 from policies.errors import Misconfigured, StoreUnavailable

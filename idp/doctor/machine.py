@@ -19,7 +19,7 @@ from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from idp.keys.file import FileSigner
 from idp.server.rate_limits import check_valkey
 from idp.store.engine import database_file
-from idp.store.looking import is_postgres_url
+from idp.store.records.looking import is_postgres_url
 from policies.errors import AssertionRejected, Misconfigured
 
 _CURVES: Sequence[ec.EllipticCurve] = (

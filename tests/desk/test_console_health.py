@@ -7,7 +7,7 @@ import yaml
 
 from idp.config.settings import load_settings
 from idp.demo.browser import Browser
-from idp.desk.operator.health import HealthLog, Judged, Series, increase, quantile, rules
+from idp.desk.operator.health import HealthLog, JudgedAlert, Series, increase, quantile, rules
 from tests.desk.console_stage import Console, served_console
 from tests.desk.stage import DeskStage
 from tests.idp.server.crew import until
@@ -34,7 +34,7 @@ def test_each_alert_has_the_metric_and_the_limit_of_the_published_rule() -> None
             assert f"[{rule.window // 60}m]" in said, rule
 
 
-def judged(monkeypatch: pytest.MonkeyPatch, *looks: tuple[float, Series]) -> dict[str, Judged]:
+def judged(monkeypatch: pytest.MonkeyPatch, *looks: tuple[float, Series]) -> dict[str, JudgedAlert]:
     log = HealthLog(1, "t", lambda: looks[-1][0])
     monkeypatch.setattr(log, "_looks", looks)
     return {each.rule.name: each for each in log.judged()}

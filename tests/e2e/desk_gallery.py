@@ -19,7 +19,7 @@ from idp.audit.questions.report import (
 from idp.desk.auditor.auditor_page import PERIOD, AuditorPage
 from idp.desk.auditor.questions import PAGES
 from idp.desk.auditor.report_pages import attributes, citizens, releases
-from idp.desk.blocks import Block, Cell, Command, DeskTable, Facts, Lines, Notice, Plot, Text, WithdrawForm
+from idp.desk.blocks import Block, Cell, Command, DeskTable, Facts, Lines, Notice, Plot, WithdrawForm, WrittenText
 from idp.desk.operator.health import rules
 from idp.desk.operator.health_page import HEALTH
 from idp.desk.operator.operator_page import OperatorPage, table
@@ -110,7 +110,7 @@ def _plan() -> list[Block]:
         ),
         Lines("desk.plan.approval", ["More would leave: birthdate as age_over(16)."]),
         Lines("desk.plans.signed", ["mari"]),
-        Text(
+        WrittenText(
             "desk.plans.diff",
             {"file": "parties/parking.toml"},
             f'@@ -15,3 +15,3 @@\n family_name = "exact"\n-{old}\n+{old.replace("18", "16")}',

@@ -1,4 +1,4 @@
-"""What the broker's metrics say, looked at every quarter of a minute, and which alerts of docs/alerts.yaml that is.
+"""The figures of the broker's metrics, looked at every quarter of a minute, and the alerts that they are.
 
 The metrics name no person. They lie in the memory of this process for an hour, and are gone with it.
 """
@@ -41,7 +41,7 @@ class AlertRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedAlert:
     """An alert as it stands: the worst figure, of which series, and whether it is over its limit. None: no figure yet."""
 
     rule: AlertRule
@@ -106,14 +106,14 @@ class HealthLog(Repeated):
         looks = self.looks
         return bool(looks) and self._clock() - looks[-1][0] <= 60  # noqa: PLR2004
 
-    def judged(self) -> Iterator[Judged]:
+    def judged(self) -> Iterator[JudgedAlert]:
         """Each alert."""
         looks = self.looks
         for rule in rules():
             found = [*_figures(rule, looks)]
             worst = min if rule.kind in ("below", "until") else max
             figure, of = worst(found) if found else (None, "")
-            yield Judged(rule, figure, of)
+            yield JudgedAlert(rule, figure, of)
 
 
 def _figures(rule: AlertRule, looks: Sequence[tuple[float, Series]]) -> Iterator[tuple[float, str]]:

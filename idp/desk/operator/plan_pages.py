@@ -13,7 +13,7 @@ from idp.changes.guard import WHOLE, Assent, missing
 from idp.changes.plan import Plan
 from idp.changes.proposals import CHANGEABLE, MAX_FILES, MAX_WHY, Changed, Proposal
 from idp.config.folder import readable_files
-from idp.desk.blocks import Block, Cell, Command, EditForm, Facts, Lines, Link, Notice, Text, WithdrawForm
+from idp.desk.blocks import Block, Cell, Command, EditForm, Facts, Lines, Link, Notice, WithdrawForm, WrittenText
 from idp.desk.operator.operator_page import OperatorPage, command, table
 from idp.desk.operator.reading import OperatorQuestion, OperatorReader
 from idp.system.files import MAX_TEXT
@@ -140,7 +140,7 @@ def diffs(before: Bundle, files: Changed) -> Iterator[Block]:
     """The lines that differ, of each file."""
     for path, octets in files.items():
         old, new = (each.decode("utf-8", "replace").splitlines() for each in (before.files.get(path, b""), octets or b""))
-        yield Text("desk.plans.diff", {"file": path}, "\n".join([*unified_diff(old, new, lineterm="", n=2)][2:]))
+        yield WrittenText("desk.plans.diff", {"file": path}, "\n".join([*unified_diff(old, new, lineterm="", n=2)][2:]))
 
 
 # -- one change of one file

@@ -16,7 +16,7 @@ from idp.config.settings import Settings
 from idp.desk.operator.health import HealthLog
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import reading
-from idp.store.looking import looking
+from idp.store.records.looking import looking
 from idp.store.switches.switch import Name, Switch
 from idp.store.switches.switches import Switches
 from policies.errors import StoreUnavailable
@@ -25,7 +25,7 @@ from policies.parties import Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StandingConfiguration:
     """The configuration in force at one moment, and every switch that was ever set. `applied` is None before the first."""
 
     applied: Applied | None
@@ -82,7 +82,7 @@ class OperatorReader:
                 raise StoreUnavailable("there is no database yet: ciconia migrate makes it")
             yield engine
 
-    def standing(self) -> Standing:
+    def standing(self) -> StandingConfiguration:
         """The configuration in force, and what is off."""
         with self.opened() as engine:
             history = History(engine=engine, tenant=self.tenant, keys=self.keys)
@@ -91,14 +91,14 @@ class OperatorReader:
             if bundle is None:
                 raise StoreUnavailable("a file of the configuration in force is gone: ciconia doctor says which")
             switches = Switches(engine=engine, tenant=self.tenant, keys=self.keys).current()
-            return Standing(newest, bundle, self._judged(bundle), switches)
+            return StandingConfiguration(newest, bundle, self._judged(bundle), switches)
 
     def line(self, *words: str) -> str:
         """A line of `ciconia` for this broker's folder."""
         return shlex.join(["ciconia", *words, "--config", str(self.settings.folder)])
 
     def _judged(self, bundle: Bundle) -> Configuration:
-        """What this version cannot read counts as absent. Reading thousands of registrations takes a second, once."""
+        """The configuration. To read thousands of registrations takes a second, once; an unreadable file is left out."""
         with self._lock:
             if self._examined is None or self._examined[0] != bundle.digest:
                 self._examined = (bundle.digest, examine(bundle.files)[0])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from idp.desk.blocks import Block, Cell, Facts, Lines, Notice, SimulatorForm
 from idp.desk.operator.operator_page import OperatorPage, command, table
-from idp.desk.operator.reading import OperatorQuestion, OperatorReader, Standing
+from idp.desk.operator.reading import OperatorQuestion, OperatorReader, StandingConfiguration
 from idp.system.toml_text import dumped
 from policies.errors import Misconfigured, NotFound
 from policies.examples import party_with_everything
@@ -91,18 +91,18 @@ def _explained(found: Explanation) -> Iterator[Block]:
         yield Lines("desk.simulator.changes", changes)
 
 
-def _form(now: Standing, purpose: str, service: str, person: str) -> SimulatorForm:
+def _form(now: StandingConfiguration, purpose: str, service: str, person: str) -> SimulatorForm:
     return SimulatorForm(tuple(now.configuration.purposes), tuple(now.configuration.parties), purpose, service, person)
 
 
-def _purpose(now: Standing, purpose: str) -> Purpose:
+def _purpose(now: StandingConfiguration, purpose: str) -> Purpose:
     found = now.configuration.purposes.get(PurposeId(purpose))
     if found is None:
         raise NotFound("no purpose of this id")
     return found
 
 
-def _example(now: Standing, purpose: Purpose) -> str:
+def _example(now: StandingConfiguration, purpose: Purpose) -> str:
     """The person of a purpose's first example, as its file has them."""
     try:
         read = tomllib.loads(now.bundle.files[purpose.source.file].decode())

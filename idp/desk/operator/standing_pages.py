@@ -7,7 +7,7 @@ from cryptography import x509
 from connectors.formats.grammar import written
 from idp.desk.blocks import Block, Cell, Command, Facts, Notice
 from idp.desk.operator.operator_page import OperatorPage, command, table
-from idp.desk.operator.reading import OperatorQuestion, OperatorReader, Standing
+from idp.desk.operator.reading import OperatorQuestion, OperatorReader, StandingConfiguration
 from idp.keys.kinds import KINDS, KeyKind, own_encryptions
 from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER
 from idp.system.files import MAX_TEXT, read_regular
@@ -19,7 +19,7 @@ OFF = "off"
 
 
 def overview(reader: OperatorReader, _asked: OperatorQuestion) -> Sequence[Block]:
-    """What is in force, who put it there, and what is switched off."""
+    """The configuration in force, who put it there, and what is switched off."""
     now = reader.standing()
     applied, configuration = now.applied, now.configuration
     if applied is None:
@@ -145,7 +145,7 @@ def _certificate_end(reader: OperatorReader, kind: KeyKind, name: str) -> str:
 
 
 def switches(reader: OperatorReader, asked: OperatorQuestion) -> Sequence[Block]:
-    """What is off, everything that could be, and the line that switches it."""
+    """Everything that is off, that could be, and the line that switches it."""
     now = reader.standing()
     found: list[Block] = [_switched_off(now)]
     kind, _, name = asked.named.get("thing", "").partition(" ")
@@ -156,18 +156,18 @@ def switches(reader: OperatorReader, asked: OperatorQuestion) -> Sequence[Block]
     return [*found, command(reader, "party", "list")]
 
 
-def things(now: Standing) -> Sequence[tuple[str, str]]:
+def things(now: StandingConfiguration) -> Sequence[tuple[str, str]]:
     """Everything that has a switch, by kind and name."""
     return [*_things(now)]
 
 
-def _things(now: Standing) -> Iterator[tuple[str, str]]:
+def _things(now: StandingConfiguration) -> Iterator[tuple[str, str]]:
     yield from ((PARTY, name) for name in now.configuration.parties)
     yield from ((COUNTRY, name) for name in sorted({one.country for one in now.configuration.providers.values()}))
     yield from ((PROVIDER, name) for name in now.configuration.providers)
 
 
-def _switched_off(now: Standing) -> Block:
+def _switched_off(now: StandingConfiguration) -> Block:
     rows: list[tuple[Cell, ...]] = [
         (one.kind, one.name, written(one.since) if one.since else "", one.reason)
         for one in now.switches.values()

@@ -5,8 +5,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from idp.store import tables
-from idp.store.looking import looking
 from idp.store.migrate import migrate
+from idp.store.records.looking import looking
 
 WRITES = (
     "DELETE FROM applied",
