@@ -74,7 +74,7 @@ def _attribute(
     return AttributeType(
         name=AttributeName(name),
         kind=kind,
-        title=dict(zip(("en", "et", "zh-Hans"), _TITLES[name], strict=True)),
+        title={"en": _TITLES[name]},
         claim=claim or name,
         scope=scope,
         eidas=_NATURAL + eidas if eidas else "",
@@ -83,19 +83,19 @@ def _attribute(
 
 
 _SCHAC = "1.3.6.1.4.1.25178.1.2."
-# In English, Estonian and simplified Chinese
+# In English; the pages' catalogues of phrases say them in every language
 _TITLES = {
-    "family_name": ("Family name", "Perekonnanimi", "姓"),
-    "given_name": ("Given name", "Eesnimi", "名"),
-    "birthdate": ("Date of birth", "Sünniaeg", "出生日期"),
-    "person_identifier": ("Personal identifier", "Isikukood", "个人识别号"),
-    "gender": ("Gender", "Sugu", "性别"),
-    "nationality": ("Nationality", "Kodakondsus", "国籍"),
-    "place_of_birth": ("Place of birth", "Sünnikoht", "出生地"),
-    "address": ("Address", "Aadress", "地址"),
-    "email": ("Email address", "E-posti aadress", "电子邮件地址"),
-    "phone_number": ("Phone number", "Telefoninumber", "电话号码"),
-    "birth_family_name": ("Family name at birth", "Sünnijärgne perekonnanimi", "出生时的姓"),
+    "family_name": "Family name",
+    "given_name": "Given name",
+    "birthdate": "Date of birth",
+    "person_identifier": "Personal identifier",
+    "gender": "Gender",
+    "nationality": "Nationality",
+    "place_of_birth": "Place of birth",
+    "address": "Address",
+    "email": "Email address",
+    "phone_number": "Phone number",
+    "birth_family_name": "Family name at birth",
 }
 _STANDARD_ATTRIBUTES = (
     _attribute("family_name", AttributeKind.NAME, scope="profile", eidas="CurrentFamilyName", all="2.5.4.4"),

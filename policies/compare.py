@@ -97,7 +97,7 @@ def _order(change: Change) -> tuple[object, ...]:
 
 
 def _words(form: Form) -> str:
-    return form_title(form).get("en", str(form))
+    return form_title(form)
 
 
 _T = TypeVar("_T")

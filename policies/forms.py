@@ -12,7 +12,6 @@ from functools import lru_cache
 from policies.attributes import EXACT, Form
 from policies.errors import Misconfigured, Problem
 from policies.parameters import MAX_PARAMETER, SORTS, entries
-from policies.parties import Translated
 
 
 class AttributeKind(StrEnum):
@@ -37,49 +36,45 @@ class FormKind:
     """One form of a kind of attribute.
 
     `below` names every form that says more (transitively closed), `parameter` is the sort of what stands in the brackets
-    (`policies.parameters.SORTS`), a `predicate` answers yes or no. `title` is for pages, with `{0}` for the parameter.
+    (`policies.parameters.SORTS`), a `predicate` answers yes or no. `title` is in English, with `{0}` for the parameter.
     """
 
     name: str
     below: frozenset[str]
-    title: Translated
+    title: str
     parameter: str = ""
     predicate: bool = False
 
 
 FormKinds = Mapping[str, FormKind]
 
-# In English, Estonian and simplified Chinese
+# In English; the pages' catalogues of phrases say them in every language
 _TITLES = {
-    "exact": ("in full", "täielikult", "完整信息"),
-    "initials": ("initials only", "ainult initsiaalid", "仅首字母"),
-    "latin": ("in Latin letters", "ladina tähtedega", "拉丁字母拼写"),
-    "year_month": ("year and month of birth only", "ainult sünniaasta ja -kuu", "仅出生年月"),
-    "birth_year": ("year of birth only", "ainult sünniaasta", "仅出生年份"),
-    "age_over": ("whether {0} or older", "kas vähemalt {0}-aastane", "是否年满 {0} 岁"),
-    "age_in": ("whether aged {0}", "kas vanus on {0} aastat", "年龄是否在 {0} 岁之间"),
-    "municipality": ("municipality only", "ainult omavalitsus", "仅市镇"),
-    "region": ("region only", "ainult piirkond", "仅地区"),
-    "country": ("country only", "ainult riik", "仅国家"),
-    "resident_of": ("whether resident of {0}", "kas elukoht on {0}", "是否居住在 {0}"),
-    "last4": ("last four characters only", "ainult neli viimast märki", "仅最后四位"),
-    "is_eu_citizen": ("whether a citizen of the EU", "kas ELi kodanik", "是否为欧盟公民"),
-    "nationality_in": (
-        "whether a citizen of one of {0}",
-        "kas mõne neist riikidest kodanik: {0}",
-        "是否为 {0} 之一的公民",
-    ),
-    "one_of": ("whether one of {0}", "kas üks neist: {0}", "是否属于 {0}"),
-    "only": ("only {0}", "ainult {0}", "仅 {0}"),
-    "prefix": ("only what begins with {0}", "ainult see, mille algus on {0}", "仅以 {0} 开头的内容"),
-    "below": ("whether less than {0}", "kas vähem kui {0}", "是否低于 {0}"),
-    "above": ("whether more than {0}", "kas rohkem kui {0}", "是否高于 {0}"),
+    "exact": "in full",
+    "initials": "initials only",
+    "latin": "in Latin letters",
+    "year_month": "year and month of birth only",
+    "birth_year": "year of birth only",
+    "age_over": "whether {0} or older",
+    "age_in": "whether aged {0}",
+    "municipality": "municipality only",
+    "region": "region only",
+    "country": "country only",
+    "resident_of": "whether resident of {0}",
+    "last4": "last four characters only",
+    "is_eu_citizen": "whether a citizen of the EU",
+    "nationality_in": "whether a citizen of one of {0}",
+    "one_of": "whether one of {0}",
+    "only": "only {0}",
+    "prefix": "only what begins with {0}",
+    "below": "whether less than {0}",
+    "above": "whether more than {0}",
 }
 
 
 def _kind(name: str, *below: str, parameter: str = "", predicate: bool = False) -> FormKind:
     above = frozenset((EXACT.name, *below)) if name != EXACT.name else frozenset[str]()
-    return FormKind(name, above, dict(zip(("en", "et", "zh-Hans"), _TITLES[name], strict=True)), parameter, predicate)
+    return FormKind(name, above, _TITLES[name], parameter, predicate)
 
 
 def _table(*kinds: FormKind) -> FormKinds:
@@ -161,13 +156,10 @@ def spelling(known: FormKind) -> str:
     return f"{known.name}({SORTS[known.parameter].sample})" if known.parameter else known.name
 
 
-def form_title(form: Form) -> Translated:
-    """The form in words, in every language that we have: `whether 18 or older`. Empty for a form that we do not know."""
+def form_title(form: Form) -> str:
+    """The form in English: `whether 18 or older`; as it is spelt where we do not know it."""
     known = _EVERY_FORM.get(form.name)
-    if known is None:
-        return {}
-    said = said_parameter(form)
-    return {tag: title.format(said) for tag, title in known.title.items()}
+    return known.title.format(said_parameter(form)) if known is not None else str(form)
 
 
 def said_parameter(form: Form) -> str:

@@ -71,7 +71,7 @@ class Processing:
                 "attribute": name,
                 "title": self.titles[name],
                 "form": str(need.form),
-                "said": form_title(need.form)["en"],
+                "said": form_title(need.form),
                 "predicate": is_predicate(need.form),
                 "required": need.required,
                 "must_be_true": need.must_be_true,

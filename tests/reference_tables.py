@@ -309,7 +309,7 @@ def _forms() -> Iterator[str]:
         attribute = replace(CATALOGUE.attributes[name], claim="CLAIM")
         claim = replace(CATALOGUE, attributes={name: attribute}).claim_for(name, form)
         less = ", ".join(map(code, sorted(one.below))) or DASH
-        said, saml = form_title(form)["en"], code(SAML_OF_FORMS.get(one.name))
+        said, saml = form_title(form), code(SAML_OF_FORMS.get(one.name))
         rows.append((code(spelling(one)), said, ", ".join(kinds), less, code(claim), code(answer), saml))
     yield table(("form", "what it says", "kinds", "says less than", "claim", "such an answer", "SAML"), rows)
     yield table(("kind", "such a value"), [(code(kind), code(_said(value))) for kind, value in VALUES.items()])

@@ -32,6 +32,7 @@ from idp.web.routes import (
     ecp,
     front,
     landing,
+    language,
     login,
     logout,
     logout_way,
@@ -98,7 +99,7 @@ def registered_origins(site: Site) -> Collection[str]:
 
 def routes_of(site: Site, fit: Callable[[], bool]) -> list[BaseRoute]:
     """The routes of a site. `fit` says whether the broker may serve."""
-    routes: list[BaseRoute] = [*front.routes(site), *login.routes(site)]
+    routes: list[BaseRoute] = [*front.routes(site), *language.routes(site), *login.routes(site)]
     if isinstance(site, CitySite):
         routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site), *ecp.routes(site)]
         # An included router is matched twice

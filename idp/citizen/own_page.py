@@ -22,11 +22,7 @@ PATH, SIGN_IN, ERASE_PATH = "/me", "/me/sign-in", "/me/erase"
 SERVICE, PURPOSE = ClientId(PATH), PurposeId(PATH)
 # The field of the form that asks for a level
 LEVEL = "level"
-TITLE: Translated = {
-    "en": "Your page: who got data about you",
-    "et": "Teie leht: kes sai teie andmeid",
-    "zh-Hans": "谁获得了您的数据",
-}
+TITLE: Translated = {"en": "Your page: who got data about you"}
 _SOURCE = Source("", 0)
 
 

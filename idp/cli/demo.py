@@ -268,4 +268,4 @@ def _title(name: str) -> str:
 
 def _form(text: str) -> str:
     form = parse_form(text)
-    return form_title(form)["en"] if form else text
+    return form_title(form) if form else text

@@ -49,6 +49,7 @@ KINDS: Mapping[str, int] = {
     "ecp": 1,
     "logout": 1,
     "desk": 1,
+    "page": 1,
 }
 LONGEST = max(KINDS.values())
 

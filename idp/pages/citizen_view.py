@@ -117,6 +117,8 @@ class CitizenView:
     grants_at: str = ""
     older: str = ""
     newer: str = ""
+    # our path of this page
+    address: str = ""
     kind: ClassVar[PageKind] = PageKind.FORM
 
 
@@ -127,6 +129,7 @@ class CitizenDoorView:
     language: str
     sign_in: str
     ended: bool = False
+    address: str = ""
     kind: ClassVar[PageKind] = PageKind.FORM
 
 
@@ -160,7 +163,8 @@ class CitizenCopyView:
     kept: tuple[tuple[str, str], ...]
     recipients: tuple[RecipientShown, ...]
     rights: tuple[str, ...]
-    kind: ClassVar[PageKind] = PageKind.PLAIN
+    address: str = ""
+    kind: ClassVar[PageKind] = PageKind.FORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +175,5 @@ class CitizenErasureView:
     action: str
     back: str
     due: str = ""
+    address: str = ""
     kind: ClassVar[PageKind] = PageKind.FORM

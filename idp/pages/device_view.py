@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from idp.pages.views import PageKind, Text
 
@@ -35,7 +36,4 @@ class DeviceView:
     place: Text | None = None
     when: str = ""
 
-    @property
-    def kind(self) -> PageKind:
-        """Its kind: two of the four have a form."""
-        return PageKind.FORM if self.action else PageKind.PLAIN
+    kind: ClassVar[PageKind] = PageKind.FORM

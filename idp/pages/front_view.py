@@ -10,7 +10,7 @@ from idp.pages.views import PageKind
 class FrontView:
     """The front page at the path `address`, of a node or a city. `own_page` is the path of the citizen's page, or empty."""
 
-    kind: ClassVar[PageKind] = PageKind.PLAIN
+    kind: ClassVar[PageKind] = PageKind.FORM
     language: str
     address: str
     is_node: bool

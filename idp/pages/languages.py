@@ -24,6 +24,8 @@ LANGUAGES = (
     "et",
     "zh-Hans",
 )
+# Keys of phrases by whose English text the policies know titles of ours
+OURS = ("attribute.", "ours.")
 # British dates (22 July 1990): the readers are Europeans
 _VARIETIES: Mapping[str, str] = {ENGLISH: "en_GB"}
 
@@ -92,6 +94,8 @@ class Language:
     writing: Writing
     plural: Callable[[int], int]
     sort_key: SortKey
+    # texts of ours that the policies have in English alone, by that text
+    ours: Mapping[str, str]
 
     @property
     def direction(self) -> str:
@@ -134,7 +138,8 @@ _UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 
 def load_english() -> Language:
     """Read English alone, for commands that show no page."""
-    return _language(ENGLISH, english_phrases())
+    english = english_phrases()
+    return _language(ENGLISH, english, english.texts)
 
 
 @dataclass(frozen=True)
@@ -158,11 +163,11 @@ class Spoken:
 def spoken() -> Spoken:
     """Read all languages from the package, once. Raises ValueError if English is not whole."""
     english = english_phrases()
-    found, left_out = {ENGLISH: _language(ENGLISH, english)}, {}
+    found, left_out = {ENGLISH: _language(ENGLISH, english, english.texts)}, {}
     for tag in LANGUAGES:
         try:
             if tag != ENGLISH:
-                found[tag] = _language(tag, translated_phrases(locale_of(tag), english.texts))
+                found[tag] = _language(tag, translated_phrases(locale_of(tag), english.texts), english.texts)
         except (ValueError, FileNotFoundError, UnknownLocaleError) as error:
             left_out[tag] = str(error)
     in_order = {tag: found[tag] for tag in sorted(found, key=lambda each: folded(found[each].writing.own_name))}
@@ -174,5 +179,6 @@ def load_languages() -> Mapping[str, Language]:
     return spoken().languages
 
 
-def _language(tag: str, phrases: Phrases) -> Language:
-    return Language(tag, phrases.texts, writing(_VARIETIES.get(tag, locale_of(tag))), phrases.plural, sort_key(tag))
+def _language(tag: str, phrases: Phrases, english: Mapping[str, str]) -> Language:
+    ours = {text: phrases.texts[key] for key, text in english.items() if key.startswith(OURS)}
+    return Language(tag, phrases.texts, writing(_VARIETIES.get(tag, locale_of(tag))), phrases.plural, sort_key(tag), ours)

@@ -18,7 +18,7 @@ class LastView:
     the citizen's receipt, "" where they have none.
     """
 
-    kind: ClassVar[PageKind] = PageKind.PLAIN
+    kind: ClassVar[PageKind] = PageKind.FORM
     language: str
     service: Text
     towards: Towards

@@ -44,7 +44,4 @@ class LogoutView:
     @property
     def kind(self) -> PageKind:
         """The kind of this page."""
-        if self.posted:
-            return PageKind.POST
-        own = self.action or self.onward or any(one.again for one in self.ended)
-        return PageKind.FORM if own else PageKind.PLAIN
+        return PageKind.POST if self.posted else PageKind.FORM

@@ -14,6 +14,7 @@ from idp.pages.logout_view import LogoutView
 from idp.pages.picker_view import PickerView
 from idp.pages.qr_code import qr_code
 from idp.pages.static import StaticFile
+from idp.pages.switch import Switch, at, sealed
 from idp.pages.theme import OWN_THEME, Theme
 from idp.pages.trial_view import TrialView
 from idp.pages.views import (
@@ -60,7 +61,7 @@ class Pages:
     def front(self, view: FrontView) -> str:
         """Render the page at the bare address."""
         language = self._languages[view.language]
-        return self._page("front", language, title=language.say("front.title"), view=view, others=self._others(language))
+        return self._page("front", language, title=language.say("front.title"), view=view, switch=at(view.address))
 
     def picker(self, view: PickerView) -> str:
         """Render the choice of a country, or of an identity provider of one country: a remembered one first."""
@@ -74,6 +75,9 @@ class Pages:
         if view.address:
             _own(view.address)
         one_country = not view.sought and len(named) > 1 and len({choice.country for _, choice in named}) == 1
+        link = view.link("remember=yes&language=" if view.remembering else "language=")
+        # What is ticked is kept
+        switch = Switch(action=view.address, form="choice") if view.optional else Switch(link=link)
         title = language.say("picker.title_services" if one_country else "picker.title")
         return self._page(
             "picker",
@@ -82,7 +86,7 @@ class Pages:
             view=view,
             countries=named,
             one_country=one_country,
-            others=self._others(language) if view.address else (),
+            switch=switch if view.address else None,
         )
 
     def approval(self, view: ApprovalView) -> str:
@@ -93,8 +97,7 @@ class Pages:
             _own(view.rewording)
         key = "approval.again_title" if view.shortened else "approval.informs_title" if view.informs else "approval.title"
         title = language.say(key, service=view.service.text)
-        others = self._others(language) if view.rewording else ()
-        return self._page("approval", language, title=title, view=view, others=others)
+        return self._page("approval", language, title=title, view=view, switch=_question(view.rewording))
 
     def inform(self, view: InformView) -> str:
         """Render the sending node's page: what goes to another country's node, and two equal buttons."""
@@ -102,7 +105,7 @@ class Pages:
         _own(view.action)
         country = language.country(view.country)
         title = language.say("inform.title", country=country)
-        return self._page("inform", language, title=title, view=view, country=country)
+        return self._page("inform", language, title=title, view=view, country=country, switch=_question(view.rewording))
 
     def blocked(self, view: BlockedView) -> str:
         """Render the end of a login that the policy stops."""
@@ -124,6 +127,7 @@ class Pages:
             at_once=False,
             missing=view.missing,
             action=view.action,
+            switch=Switch(action=view.rewording, fields=view.fields[:2]) if view.rewording else None,
         )
 
     @property
@@ -171,6 +175,7 @@ class Pages:
             onward=language.say(onward, service=named, country=named),
             view=view,
             code=qr_code(view.phone) if view.phone else "",
+            switch=at(f"{view.onward.rpartition('/')[0]}/stay"),
         )
 
     def leaving(self, view: LeavingView) -> str:
@@ -200,13 +205,13 @@ class Pages:
             receipt=view.receipt,
         )
 
-    def device(self, view: DeviceView) -> str:
+    def device(self, view: DeviceView, again: str = "") -> str:
         """Render a page for whoever stands at a kiosk."""
         language = self._languages[view.language]
         if view.action:
             _own(view.action)
-        others = self._others(language) if view.step is DeviceStep.CODE else ()
-        return self._page("device", language, title=language.say(f"device.{view.step}.title"), view=view, others=others)
+        switch = at(view.action) if view.step is DeviceStep.CODE else sealed(again)
+        return self._page("device", language, title=language.say(f"device.{view.step}.title"), view=view, switch=switch)
 
     def receipt(self, view: ReceiptView) -> str:
         """Render the receipt of an approval in this browser, and links to the other ones of the day."""
@@ -215,7 +220,7 @@ class Pages:
             for path in (view.forget, view.shown.file, view.shown.key, *([view.ask] if view.ask else [])):
                 _own(path)
         title = language.say("receipt.title" if view.shown else "receipt.none_title")
-        return self._page("receipt", language, title=title, view=view, shown=view.shown)
+        return self._page("receipt", language, title=title, view=view, shown=view.shown, switch=at(view.address))
 
     def trial(self, view: TrialView) -> str:
         """Render the end of a test login."""
@@ -231,21 +236,23 @@ class Pages:
             for path in (view.end, *filter(None, (view.act, view.switch, view.export, view.erase))):
                 _own(path)
         title = language.say("me.title" if inside else "me.door_title")
-        return self._page("citizen", language, title=title, view=view, inside=inside)
+        return self._page("citizen", language, title=title, view=view, inside=inside, switch=at(view.address))
 
     def citizen_copy(self, view: CitizenCopyView) -> str:
         """Render what is kept about the citizen."""
         language = self._languages[view.language]
         _own(view.file)
         _own(view.back)
-        return self._page("citizen_copy", language, title=language.say("me.copy_title"), view=view)
+        return self._page("citizen_copy", language, title=language.say("me.copy_title"), view=view, switch=at(view.address))
 
     def citizen_erasure(self, view: CitizenErasureView) -> str:
         """Render the question whether to erase a person's records, or until when that can be stopped."""
         language = self._languages[view.language]
         _own(view.action)
         _own(view.back)
-        return self._page("citizen_erasure", language, title=language.say("me.erase_title"), view=view)
+        return self._page(
+            "citizen_erasure", language, title=language.say("me.erase_title"), view=view, switch=at(view.address)
+        )
 
     def entered(self, view: CitizenEnteredView) -> str:
         """Render the page that leads on to the citizen's page."""
@@ -259,7 +266,7 @@ class Pages:
             target=view.target,
         )
 
-    def logout(self, view: LogoutView) -> str:
+    def logout(self, view: LogoutView, again: str = "") -> str:
         """Render the question whether to sign out, or what became of it."""
         language = self._languages[view.language]
         if view.action:
@@ -269,10 +276,14 @@ class Pages:
         key = "logout.ask_title" if view.action else "logout.title" if view.done else "logout.none_title"
         named = view.service.text if view.service else ""
         onward = language.say("refused.back", service=named) if named else ""
-        return self._page("logout", language, title=language.say(key), view=view, onward=onward, script=SUBMIT_SCRIPT)
+        # The script of a page that goes on by itself posts its first form
+        switch = None if view.at_once else sealed(again)
+        return self._page(
+            "logout", language, title=language.say(key), view=view, onward=onward, script=SUBMIT_SCRIPT, switch=switch
+        )
 
-    def error(self, view: ErrorView) -> str:
-        """Render an error: what happened, whose move it is, and a reference."""
+    def error(self, view: ErrorView, again: str = "") -> str:
+        """Render an error: what happened, whose move it is, and a reference. `again` is the page, sealed."""
         language = self._languages[view.language]
         code = known_code(view.code)
         if view.back or view.fields:
@@ -298,28 +309,37 @@ class Pages:
             move=MOVES[code],
             means=means,
             explained=f"{view.documentation}#{code}" if view.documentation else "",
+            switch=sealed(again),
         )
 
-    def _onward(self, language: Language, **parts: object) -> str:
+    def _onward(self, language: Language, *, switch: Switch | None = None, **parts: object) -> str:
         """Render a page that leads on to a checked address: by link and refresh, or by a posted form."""
         defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "receipt": "", "script": SUBMIT_SCRIPT}
-        return self._page("onward", language, **defaults | parts)
+        return self._page("onward", language, switch=switch, **defaults | parts)
 
     def _others(self, language: Language) -> tuple[tuple[str, str], ...]:
         """The other languages: each tag, and the language's name for itself."""
         return tuple((tag, one.writing.own_name) for tag, one in self._languages.items() if tag != language.tag)
 
-    def _page(self, name: str, language: Language, **parts: object) -> str:
+    def _page(self, name: str, language: Language, *, switch: Switch | None = None, **parts: object) -> str:
         return self._templates[name].render(
             language=language.tag,
             direction=language.direction,
             say=language.say,
             said=self._said[language.tag],
+            switch=switch,
+            own_name=language.writing.own_name,
+            others=self._others(language) if switch else (),
             owner=self._owner,
             style=self._theme.style.href,
             logo=self._theme.logo,
             **parts,
         )
+
+
+def _question(rewording: str) -> Switch | None:
+    """The switch of a page whose form asks: the form is posted there, in place of its answer."""
+    return Switch(action=rewording, form="question") if rewording else None
 
 
 def _own(path: str) -> None:

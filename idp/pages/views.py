@@ -182,6 +182,7 @@ class InformView:
     named: str
     loa: LevelOfAssurance
     items: tuple[Item, ...]
+    rewording: str = ""
 
     @property
     def always(self) -> tuple[Item, ...]:
@@ -233,6 +234,7 @@ class BlockedView:
     missing: tuple[WithheldItem, ...] = ()
     action: str = ""
     towards: Towards = Towards.SERVICE
+    rewording: str = ""
 
     @property
     def kind(self) -> PageKind:
@@ -325,11 +327,9 @@ class ReceiptView:
     others: tuple[OtherReceipt, ...] = ()
     ask: str = ""
     number: int = 1
-
-    @property
-    def kind(self) -> PageKind:
-        """The kind of this page."""
-        return PageKind.FORM if self.shown else PageKind.PLAIN
+    # our path of this page
+    address: str = ""
+    kind: ClassVar[PageKind] = PageKind.FORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +372,4 @@ class ErrorView:
     @property
     def kind(self) -> PageKind:
         """The kind of this page."""
-        if self.leave:
-            return PageKind.FORM
-        return PageKind.POST if self.fields else PageKind.PLAIN
+        return PageKind.POST if self.fields and not self.leave else PageKind.FORM

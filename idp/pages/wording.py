@@ -13,7 +13,7 @@ from idp.pages.views import Further, Item, Text, WithheldItem
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import ABOUT_A_PERSON, Catalogue
 from policies.forms import FORMS as OF_KINDS
-from policies.forms import AttributeKind, form_title, parse_form, said_parameter
+from policies.forms import AttributeKind, parse_form, said_parameter
 from policies.identifiability import POPULATION, about_one_in, bits_released
 from policies.parameters import entries
 from policies.parties import Translated
@@ -102,8 +102,9 @@ class Wording:
     language: Language
 
     def text(self, translated: Translated) -> Text:
-        """A configuration's text, in the reader's language if it has it."""
-        return text_in(translated, self.language.tag)
+        """A configuration's text, in the reader's language if it has it. A text of ours is in every language."""
+        ours = self.language.ours.get(translated.get(ENGLISH, "")) if len(translated) == 1 else None
+        return Text(ours, self.language.tag) if ours else text_in(translated, self.language.tag)
 
     def items(self, decision: Decision, purpose: Purpose, catalogue: Catalogue) -> tuple[Item, ...]:
         """The attributes that would go, in the decision's order."""
@@ -214,11 +215,9 @@ class Wording:
         found: list[Text] = []
         for name, text in names:
             form, title = parse_form(text), self._title(catalogue, AttributeName(name))
-            said = form_title(form) if form is not None and form != EXACT else None
-            if said:
-                title = Text(
-                    self.language.say("receipt.sent", title=title.text, form=self.text(said).text), self.language.tag
-                )
+            if form is not None and form != EXACT:
+                said = self._said(form)
+                title = Text(self.language.say("receipt.sent", title=title.text, form=said), self.language.tag)
             found.append(title)
         return tuple(found)
 
@@ -273,8 +272,13 @@ class Wording:
             f"form.{form.name if named else 'other'}.{phrase}",
             title=self._title(catalogue, name).text,
             parameter=parameter,
-            form=self.text(form_title(form)).text or str(form),
+            form=self._said(form),
         )
+
+    def _said(self, form: Form) -> str:
+        """The form in words, after an attribute's title: "whether 18 or older"."""
+        known = form.name in FORMS
+        return self.language.say(f"form.{form.name}.said", parameter=said_parameter(form)) if known else str(form)
 
     def _title(self, catalogue: Catalogue, name: AttributeName) -> Text:
         known = catalogue.attributes.get(name)

@@ -148,6 +148,7 @@ class CityScreens:
             fields=(("login", decided.login), ("decided", sealed), ("choice", refuses)),
             missing=self._pages.wording(language).missing(decided.decision, short, self._catalogue),
             action=f"/login/{decided.login}/decision",
+            rewording=f"/login/{decided.login}/language",
         )
         return self._pages.blocked(view).encode()
 

@@ -36,6 +36,8 @@ MAX_LOGINS = 4
 MAX_LOOKED_AT = 16
 SECRET_BYTES = 32
 LOGIN_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+# The language that the reader chose from a page's list
+CHOSEN = "__Host-language"
 # letter in the cookie -> kind of the seal
 KINDS = {"r": "requested", "a": "asked"}
 # The answer to a question comes by cross-site POST, and so may a request: each must see all logins of the browser, or the
@@ -61,6 +63,11 @@ class Cookie:
         """`__Host-` demands Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2)."""
         life = "" if self.max_age is None else f" Max-Age={self.max_age};"
         return f"{self.name}={self.value};{life} Path=/; Secure; HttpOnly; SameSite={self.same_site}"
+
+
+def chosen_language(language: str) -> Cookie:
+    """The cookie of a choice of language. It lives a day, and comes with an answer from another site, too."""
+    return Cookie(CHOSEN, language, 24 * 3600, SAME_SITE)
 
 
 class Logins:

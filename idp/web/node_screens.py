@@ -82,6 +82,7 @@ class NodeScreens:
             login=decided.login,
             decided=sealed,
             action=f"/login/{decided.login}/decision",
+            rewording=f"/login/{decided.login}/language",
             country=node.peer.country,
             node=wording.text(node.title),
             requester=SpType(asking.sp_type),

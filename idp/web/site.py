@@ -27,15 +27,17 @@ from idp.monitoring.steps import LoginStep
 from idp.monitoring.watched import Watched, unwatched
 from idp.pages.headers import raw_headers
 from idp.pages.languages import choose_language
+from idp.pages.logout_view import LogoutView
 from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Stronger, Text, Towards, WithheldItem
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
 from idp.web.edge import LOGIN, NO_ROUTE, PARTIES, REFERENCE, UNFORESEEN, place
-from idp.web.login_cookies import Cookie, Logins
+from idp.web.login_cookies import CHOSEN, Cookie, Logins
 from idp.web.problems import problem
 from idp.web.requests import cookies, header
+from idp.web.shown_again import Shown, seal_page
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Origin, ServiceRequest
 from policies.catalogue import Catalogue
@@ -188,8 +190,9 @@ class Site:
             recorder.step(request.scope[REFERENCE], parties, step, octets)
 
     def language(self, request: Request, wished: Sequence[str] = ()) -> str:
-        """The reader's language: what who sent them here passed on, else what the browser says."""
-        return choose_language(wished, header(request, b"accept-language") or "")
+        """The reader's language: what this login or who sent them here says, what they chose before, the browser's."""
+        chosen = cookies(request).get(CHOSEN, "")
+        return choose_language((*wished, chosen), header(request, b"accept-language") or "")
 
     def refused(self, request: Request, error: BrokerError) -> str:
         """Count and log an error. Returns the reference that finds its line, and all others of its login."""
@@ -280,7 +283,22 @@ class Site:
             stronger=stronger,
             documentation=self.documentation,
         )
-        return _again(page(self.pages.error(view), view.kind, kept, status=status_of(error)), error)
+        return _again(self.shown(view, kept, status=status_of(error)), error)
+
+    def shown(self, view: Shown, kept: Iterable[Cookie], *, status: int = 200) -> Response:
+        """A page without an address of its own, which holds itself sealed so that it can be had in another language."""
+        try:
+            again = seal_page(self.sealer, view, self.clock())
+        except StoreUnavailable:
+            again = ""  # the page matters more than its list of languages
+        match view:
+            case ErrorView():
+                text = self.pages.error(view, again)
+            case LogoutView():
+                text = self.pages.logout(view, again)
+            case _:
+                text = self.pages.device(view, again)
+        return page(text, view.kind, kept, status=status)
 
 
 def _again(response: Response, error: BrokerError) -> Response:

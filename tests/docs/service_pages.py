@@ -74,7 +74,7 @@ def _lines(name: str) -> Iterator[str]:
     yield "| asked | released | why |"
     yield "|---|---|---|"
     for attribute, asked, released, why in rows:
-        said = form_title(parse_form(released) or EXACT)["en"] if released else DASH
+        said = form_title(parse_form(released) or EXACT) if released else DASH
         yield f"| {titles[AttributeName(attribute)].title['en']}: `{asked}` | {said} | `{why}` |"
     asked_bits, released_bits = bits(name)
     withheld = sum(not released for _, _, released, _ in rows)

@@ -192,6 +192,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             fields=(("login", "L1"), ("decided", "sealed-text"), ("choice", "refuse")),
             missing=pages.wording(language).missing(BLOCKED, BLOCKED.blocked, STANDARD),
             action="/login/L1/decision",
+            rewording="/login/L1/language",
         ),
         "blocked-node": BlockedView(language, country, gone, (("SAMLResponse", "PD94"),), towards=Towards.NODE),
         "blocked-nowhere": BlockedView(language, service),
@@ -253,6 +254,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         "receipt-remembered": ReceiptView(language, receipt(pages, language), "/receipt/forget", ask="/receipt/ask"),
         "receipt-none": ReceiptView(language, None, "/receipt/forget"),
     }
+    receipts = {name: replace(view, address="/receipt?n=1") for name, view in receipts.items()}
     mine: dict[str, CitizenView | CitizenDoorView] = {
         "me": citizen(pages, language),
         "me-few": replace(
@@ -265,10 +267,10 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             approvals=(),
         ),
         "me-broken": replace(citizen(pages, language), missing=(3, 17), newer="/me", shown=(), grants_at="high", grants=()),
-        "me-door": CitizenDoorView(language, "/me/sign-in"),
-        "me-ended": CitizenDoorView(language, "/me/sign-in", ended=True),
+        "me-door": CitizenDoorView(language, "/me/sign-in", address="/me"),
+        "me-ended": CitizenDoorView(language, "/me/sign-in", ended=True, address="/me"),
     }
-    erasing = CitizenErasureView(language, "/me/erase", "/me")
+    erasing = CitizenErasureView(language, "/me/erase", "/me", address="/me/erase")
     erased = replace(erasing, action="/me/erase/stop", due=pages.wording(language).moment(1_764_086_400))
     front = FrontView(language, "/", is_node=False, own_page="/me")
     entered, copied = CitizenEnteredView(language, gone), citizen_copy(pages, language)
@@ -284,10 +286,10 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.blocked, view), view.kind) for name, view in endings.items()},
         **{name: (_bound(pages.last, view), view.kind) for name, view in lasts.items()},
         "phone": (_bound(pages.phone, phone), phone.kind),
-        **{name: (_bound(pages.error, view), view.kind) for name, view in errors.items()},
+        **{name: (_again(pages.error, view), view.kind) for name, view in errors.items()},
         **{name: (_bound(pages.post, view), view.kind) for name, view in onward.items()},
         **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},
-        **{name: (_bound(pages.device, view), view.kind) for name, view in kiosks.items()},
+        **{name: (_again(pages.device, view), view.kind) for name, view in kiosks.items()},
         **{name: (_bound(pages.citizen, view), view.kind) for name, view in mine.items()},
         "front": (_bound(pages.front, front), front.kind),
         "front-node": (_bound(pages.front, replace(front, is_node=True, own_page="")), front.kind),
@@ -387,6 +389,7 @@ def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = AD
         named="Storkhaven resident parking",
         loa=LevelOfAssurance.HIGH,
         items=(*always, *added),
+        rewording="/login/L1/language",
     )
 
 
@@ -461,6 +464,7 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         export="/me/copy",
         erase="/me/erase",
         older="/me?page=2",
+        address="/me?page=1",
     )
 
 
@@ -479,7 +483,13 @@ def citizen_copy(pages: Pages, language: str) -> CitizenCopyView:
         kept=((say("me.kept.records"), say("me.kept.records_time")),),
         recipients=(recipient,),
         rights=(say("me.right.access"),),
+        address="/me/copy",
     )
+
+
+def _again(render: Callable[[V, str], str], view: V) -> Callable[[], str]:
+    """A page without an address of its own, which holds itself sealed."""
+    return lambda: render(view, "c2VhbGVk")
 
 
 def _bound(render: Callable[[V], str], view: V) -> Callable[[], str]:

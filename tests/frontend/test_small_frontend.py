@@ -63,7 +63,7 @@ def asks(browser: Visitor | Browser, service: str, asked: str, message: str) -> 
 
 def told(answer: Answer, service: str) -> dict[str, str]:
     """The fields that the page posts to the service."""
-    assert answer.found("//form/@action") == [f"https://{service}.example/plain"], answer.text
+    assert answer.found("//main//form/@action") == [f"https://{service}.example/plain"], answer.text
     return answer.fields
 
 
@@ -119,7 +119,7 @@ def test_a_request_that_is_declined_goes_back_at_once(visitor: Visitor) -> None:
     answer = asks(visitor, "parking", "everything", "all")
     assert told(answer, "parking") == {"id": "all", "error": "request_refused"}
     nobody = asks(visitor, "nobody", "email", "x")
-    assert (nobody.status, nobody.found("//form")) == (400, [])
+    assert (nobody.status, nobody.found("//main//form")) == (400, [])
 
 
 def test_an_answer_that_fails_after_the_record_is_said_to_have_failed(visitor: Visitor, city: Stage) -> None:

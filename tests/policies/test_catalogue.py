@@ -90,12 +90,6 @@ def test_a_value_stands_in_a_claim_as_json(name: str, text: str, value: Value, e
     assert STANDARD.claim_value(AttributeName(name), form(text), value) == expected
 
 
-def test_every_attribute_has_its_title_in_three_languages() -> None:
-    for one in STANDARD.attributes.values():
-        assert set(one.title) == {"en", "et", "zh-Hans"}
-        assert all(one.title.values())
-
-
 def test_no_two_attributes_share_a_wire_name() -> None:
     wires = [wire for one in STANDARD.attributes.values() for wire in (*one.saml, one.eidas) if wire]
     assert len(set(wires)) == len(wires)

@@ -48,7 +48,9 @@ class BrokerAnswer:
     @property
     def fields(self) -> dict[str, str]:
         """The hidden fields of the page's form."""
-        inputs = html.document_fromstring(self.text or "<p>").iterfind(".//form//input[@type='hidden']")
+        forms = html.document_fromstring(self.text or "<p>").iter("form")
+        own = (form for form in forms if form.get("id") != "languages")
+        inputs = [one for form in own for one in form.iterfind(".//input[@type='hidden']")]
         return {str(one.get("name")): one.get("value", "") for one in inputs}
 
     @property

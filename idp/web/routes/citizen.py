@@ -91,7 +91,7 @@ def _page(site: CitySite, request: Request) -> Response:
     try:
         visit = visiting(site, request, now)
     except NotFound:
-        door = CitizenDoorView(language, SIGN_IN)
+        door = CitizenDoorView(language, SIGN_IN, address=PATH)
         return page(site.pages.citizen(door), door.kind, ())
     return page(rendered(site, visit, int(number), language), PageKind.FORM, ())
 
@@ -119,6 +119,7 @@ def rendered(site: CitySite, visit: OwnPageVisit, number: int, language: str) ->
         erase=ERASE_PATH,
         sign_in=SIGN_IN,
         end=END_PATH,
+        address=f"{PATH}?page={number}",
         older=f"{PATH}?page={number + 1}" if number < history.pages else "",
         newer=f"{PATH}?page={number - 1}" if number > 1 else "",
     )
@@ -260,5 +261,5 @@ def _switched_off(site: CitySite, request: Request, fields: Mapping[str, str]) -
 def _ended(site: CitySite, request: Request, _fields: Mapping[str, str]) -> Response:
     """The session is over, whether there was one or not."""
     site.citizen.visits.end(cookies(request).get(COOKIE, ""))
-    door = CitizenDoorView(site.language(request), SIGN_IN, ended=True)
+    door = CitizenDoorView(site.language(request), SIGN_IN, ended=True, address=PATH)
     return page(site.pages.citizen(door), door.kind, (Cookie(COOKIE, "", 0, "Strict"),))

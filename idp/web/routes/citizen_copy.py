@@ -55,6 +55,7 @@ def _view(site: CitySite, visit: OwnPageVisit, history: PersonHistory, language:
         kept=tuple((say(f"me.kept.{name}"), say(f"me.kept.{name}_time")) for name in KEPT),
         recipients=tuple(_recipients(site, visit, history, wording)),
         rights=tuple(say(f"me.right.{name}") for name in RIGHTS),
+        address=COPY_PATH,
     )
 
 

@@ -42,11 +42,11 @@ def _page(site: CitySite, request: Request) -> Response:
     try:
         visit = visiting(site, request, now)
     except NotFound:
-        door = CitizenDoorView(language, SIGN_IN)
+        door = CitizenDoorView(language, SIGN_IN, address=ERASE_PATH)
         return page(site.pages.citizen(door), door.kind, ())
     pending = site.citizen.erasures.pending(visit.subject)
     due = site.wording(language).moment(pending.due) if pending else ""
-    view = CitizenErasureView(language, STOP_PATH if pending else ERASE_PATH, PATH, due)
+    view = CitizenErasureView(language, STOP_PATH if pending else ERASE_PATH, PATH, due, ERASE_PATH)
     return page(site.pages.citizen_erasure(view), view.kind, ())
 
 

@@ -22,7 +22,16 @@ from idp.monitoring.steps import LoginStep
 from idp.pages.languages import spoken
 from idp.pages.views import BlockedView, Ending, PageKind
 from idp.web.choosing import SHARE, ticked_in
-from idp.web.login_cookies import LOGIN_ID, SESSION, Cookie, after_decision, secret_of, session_cookie, strict_cookie
+from idp.web.login_cookies import (
+    LOGIN_ID,
+    SESSION,
+    Cookie,
+    after_decision,
+    chosen_language,
+    secret_of,
+    session_cookie,
+    strict_cookie,
+)
 from idp.web.lost_logins import finds_login
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form
@@ -58,13 +67,11 @@ RELEASING = ("approve", "continue")
 
 def routes(site: Site) -> list[PageRoute]:
     """The endpoints to which the pages of a login post."""
-    found = [
+    return [
         PageRoute("/login/{login}/decision", _posted(site, _decided), "POST"),
         PageRoute("/login/{login}/cancel", _posted(site, _cancelled), "POST"),
+        PageRoute("/login/{login}/language", _posted(site, _reworded), "POST"),
     ]
-    if site.screens.has_countries:
-        found.append(PageRoute("/login/{login}/language", _posted(site, _reworded), "POST"))
-    return found
 
 
 def _posted(site: Site, step: Callable[[Site, Request, str, dict[str, str]], Response]) -> Endpoint:
@@ -80,7 +87,11 @@ def _posted(site: Site, step: Callable[[Site, Request, str, dict[str, str]], Res
 
 
 def asking(site: Site, decided: Decided, secret: bytes, language: str, kept: list[Cookie]) -> Response:
-    """The question in this language, sealed for whoever has the Strict cookie of this secret."""
+    """The question in this language, sealed for whoever has the Strict cookie of this secret.
+
+    It keeps its language: what is recorded is the page that was read, whatever is chosen on another one meanwhile.
+    """
+    decided = speaking(decided, language)
     sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)
     left = decided.end - site.clock()
     return page(site.screens.question(decided, sealed, language, left), PageKind.FORM, kept)
@@ -117,7 +128,8 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
                 worded = site.broker.reword(decided, language, now, whole=bool(pressed))
     except (PeerUnavailable, Suspended, AllRevoked) as error:
         return stopped(site, request, error, origin, now, wished=speaking(decided, language).request.languages)
-    return asking(site, worded, secret, language, [strict_cookie(worded.login, secret)] if pressed == LONGER else [])
+    kept = [strict_cookie(worded.login, secret)] if pressed == LONGER else [] if pressed else [chosen_language(language)]
+    return asking(site, worded, secret, language, kept)
 
 
 @finds_login

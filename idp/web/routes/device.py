@@ -13,13 +13,11 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from idp.pages.device_view import DeviceStep, DeviceView
-from idp.pages.languages import spoken
 from idp.protocols.oidc.device import DONE_PATH, ENDED_PATH, ENTRY_PATH
 from idp.protocols.oidc.device_authorization import VERIFICATION_PATH
 from idp.web.city_site import CitySite
 from idp.web.page_route import PageRoute
-from idp.web.requests import check_navigation, check_same_origin, client_of, form, query
-from idp.web.site import page
+from idp.web.requests import check_navigation, check_same_origin, client_of, form
 from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import NotFound, about
 
@@ -30,7 +28,7 @@ def routes(site: CitySite) -> list[PageRoute]:
     @threaded
     def asked(request: Request) -> Response:
         check_navigation(request)
-        return _page(site, _spoken(site, request, query(request)), DeviceStep.CODE)
+        return _page(site, site.language(request), DeviceStep.CODE)
 
     async def typed(request: Request) -> Response:
         check_navigation(request)
@@ -59,7 +57,7 @@ def routes(site: CitySite) -> list[PageRoute]:
 
 def _typed(site: CitySite, request: Request, fields: dict[str, str]) -> Response:
     """The page that says who asks; a code that is none counts against the address, as a secret that is none."""
-    now, rates, language = site.clock(), site.watched.rates, _spoken(site, request, fields)
+    now, rates, language = site.clock(), site.watched.rates, site.language(request)
     address = rates.address(client_of(request))
     rates.check_failures(address, VERIFICATION_PATH)
     try:
@@ -81,16 +79,10 @@ def _typed(site: CitySite, request: Request, fields: dict[str, str]) -> Response
         place=wording.text(kiosk.openid.place),
         when=wording.moment(waiting.issued),
     )
-    return page(site.pages.device(view), view.kind, ())
+    return site.shown(view, ())
 
 
 def _page(site: CitySite, language: str, step: DeviceStep, *, status: int = 200) -> Response:
     action = VERIFICATION_PATH if step is DeviceStep.CODE else ""
     view = DeviceView(language, step, action, wrong=status != 200)  # noqa: PLR2004 # HTTP
-    return page(site.pages.device(view), view.kind, (), status=status)
-
-
-def _spoken(site: CitySite, request: Request, given: dict[str, str]) -> str:
-    """The language that the citizen chose on our page, else their browser's."""
-    chosen = given.get("language", "")
-    return chosen if chosen in spoken().languages else site.language(request)
+    return site.shown(view, (), status=status)

@@ -19,7 +19,6 @@ from idp.web.described import described_text
 from idp.web.page_route import PageRoute, ProgramRoute
 from idp.web.requests import check_navigation, check_no_query, check_same_origin, client_of, form, header
 from idp.web.routes.artifact import FAULT, SOAP, envelope
-from idp.web.site import page
 from idp.web.threads import run_in_threadpool
 from policies.errors import AssertionRejected, NotFound
 
@@ -43,7 +42,7 @@ def routes(site: CitySite) -> list[BaseRoute]:
         given = (await form(request)).get("code", "")
         step = DeviceStep.PROGRAM if is_code(given) else DeviceStep.UNSENT
         view = DeviceView(site.language(request), step, request=given if step is DeviceStep.PROGRAM else "")
-        return page(site.pages.device(view), view.kind, ())
+        return site.shown(view, ())
 
     return [PageRoute(CODE_PATH, code, "POST"), *program.routes]
 

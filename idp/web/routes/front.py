@@ -1,6 +1,6 @@
-"""GET /: the front page says what this service is, who runs it, and where help is. `language` chooses its language.
+"""GET /: the front page says what this service is, who runs it, and where help is.
 
-It names no service. Nothing begins here, and no cookie is set.
+It names no service. Nothing begins here.
 """
 
 from fastapi import Request
@@ -10,7 +10,7 @@ from idp.citizen.own_page import PATH as OWN_PAGE
 from idp.pages.front_view import FrontView
 from idp.web.city_site import CitySite
 from idp.web.page_route import PageRoute
-from idp.web.requests import check_navigation, query
+from idp.web.requests import check_navigation
 from idp.web.site import Site, page
 from idp.web.threads import threaded
 
@@ -23,9 +23,8 @@ def routes(site: Site) -> list[PageRoute]:
     @threaded
     def front(request: Request) -> Response:
         check_navigation(request)
-        language = site.language(request, [query(request).get("language", "")])
         is_city = isinstance(site, CitySite)
-        view = FrontView(language, ADDRESS, is_node=not is_city, own_page=OWN_PAGE if is_city else "")
+        view = FrontView(site.language(request), ADDRESS, is_node=not is_city, own_page=OWN_PAGE if is_city else "")
         return page(site.pages.front(view), view.kind, ())
 
     return [PageRoute(ADDRESS, front, "GET", "HEAD")]

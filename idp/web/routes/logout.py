@@ -18,7 +18,6 @@ from idp.web.login_cookies import SESSION, Cookie
 from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form, query
 from idp.web.routes.logout_way import ended_page, removals
-from idp.web.site import page
 from idp.web.threads import run_in_threadpool
 from policies.errors import RequestRefused
 
@@ -58,7 +57,7 @@ def _asked(site: CitySite, request: Request, parameters: dict[str, str]) -> Resp
     here = sessions_here(site, request, now)
     if not wanted.hinted or not {*here} <= {session}:
         view = LogoutView(_language(site, request, wanted), fields=wanted.carried, action=CONFIRM_PATH)
-        return page(site.pages.logout(view), view.kind, ())
+        return site.shown(view, ())
     return _ended(site, request, wanted, () if session is None else (session,), here, now)
 
 

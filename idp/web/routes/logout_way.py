@@ -180,7 +180,7 @@ def _page(site: CitySite, way: Way, kept: Iterable[Cookie], now: int, *, after: 
         done=asker.done or bool(way.visits),
         country=not any(one.source and one.outcome is Outcome.ENDED for one in way.visits),
     )
-    response = page(site.pages.logout(view), view.kind, kept)
+    response = site.shown(view, kept)
     if frames:
         framing(response.raw_headers, _sources(frames))
     return response

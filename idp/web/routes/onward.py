@@ -20,7 +20,7 @@ from idp.login.states import ONWARD_LIFE, Onward, Released, Waiting
 from idp.monitoring.recorder.recorder import DENIED, SENT
 from idp.pages.last_view import SECONDS, LastView
 from idp.pages.views import Ending
-from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, secret_of
+from idp.web.login_cookies import CHOSEN, LOGIN_ID, Cookie, after_decision, secret_of
 from idp.web.lost_logins import finds_login
 from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, check_own_link, cookies
@@ -79,7 +79,8 @@ def _kept(site: Site, request: Request) -> tuple[LoginId, bytes, Onward]:
 @finds_login
 def _stays(site: Site, request: Request) -> Response:
     login, secret, onward = _kept(site, request)
-    language = site.language(request, onward.asked.languages)
+    # Whoever chooses a language on the page comes here
+    language = site.language(request, (cookies(request).get(CHOSEN, ""), *onward.asked.languages))
     return page(site.pages.last(_view(site, login, onward, secret, language, stays=True)), LastView.kind, ())
 
 

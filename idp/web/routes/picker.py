@@ -26,7 +26,7 @@ from idp.pages.languages import ENGLISH
 from idp.pages.views import ErrorView, Towards
 from idp.system.addresses import discovered_url, entity_id
 from idp.web.choosing import REMEMBERED, kept_choice, offered, picker, ticked_in, typed_in
-from idp.web.login_cookies import Cookie
+from idp.web.login_cookies import Cookie, chosen_language
 from idp.web.lost_logins import finds_login
 from idp.web.overload import step_aside
 from idp.web.page_route import Endpoint, PageRoute
@@ -75,7 +75,8 @@ def _listed(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
     state = site.live(request, login, now)
     origin = state.request.origin
     kept = [kept_choice("")] if typed.get("remember") == "no" else []
-    language = typed.get("language")
+    if language := typed.get("language"):
+        kept.append(chosen_language(language))
     spoken = speaking(state, language) if language else state
     try:
         with about(origin.service):

@@ -91,7 +91,7 @@ def _page(site: CitySite, request: Request, asked: str | None) -> Response:
     try:
         number, issued = _issued(site, request, asked)
     except NotFound:
-        view = ReceiptView(language, None, FORGET_PATH)
+        view = ReceiptView(language, None, FORGET_PATH, address=RECEIPT_PATH)
         return page(site.pages.receipt(view), view.kind, (), status=404)
     shown = {each: _shown(site, found, wording, each) for each, found in issued.items()}
     others = tuple(
@@ -100,7 +100,7 @@ def _page(site: CitySite, request: Request, asked: str | None) -> Response:
         if place != number
     )
     ask = ASK_PATH if site.citizen_receipts.remembered(issued[number], site.clock()) else ""
-    view = ReceiptView(language, shown[number], FORGET_PATH, others, ask, number)
+    view = ReceiptView(language, shown[number], FORGET_PATH, others, ask, number, f"{RECEIPT_PATH}?n={number}")
     return page(site.pages.receipt(view), view.kind, ())
 
 
@@ -157,7 +157,7 @@ def _forgotten(site: CitySite, request: Request, _fields: Mapping[str, str]) -> 
     language = site.language(request)
     if (handles := cookies(request).get(COOKIE)) is not None:
         site.citizen_receipts.forget(handles, site.clock())
-    view = ReceiptView(language, None, FORGET_PATH)
+    view = ReceiptView(language, None, FORGET_PATH, address=RECEIPT_PATH)
     return page(
         site.pages.receipt(view), view.kind, [Cookie(COOKIE, "", 0, "Strict"), *ended_here(site, request, site.clock())]
     )

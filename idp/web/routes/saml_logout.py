@@ -28,7 +28,7 @@ from idp.web.requests import MAX_MESSAGE_BODY, check_navigation, check_same_orig
 from idp.web.routes.artifact import SOAP, envelope
 from idp.web.routes.logout import CONFIRM_PATH, MAX_REQUEST, sessions_here
 from idp.web.routes.logout_way import STEP, answered, counted, ended_page
-from idp.web.site import page, status_of
+from idp.web.site import status_of
 from idp.web.threads import run_in_threadpool
 from policies.errors import BrokerError, NotFound, RequestRefused
 
@@ -152,7 +152,7 @@ def question(site: CitySite, request: Request, carried: Iterable[tuple[str, str]
     """Without a request that holds, the answer is that of a citizen who comes by themselves."""
     fields = tuple(carried)
     view = LogoutView(site.language(request), fields=fields, action=AGAIN if fields else CONFIRM_PATH)
-    return page(site.pages.logout(view), view.kind, ())
+    return site.shown(view, ())
 
 
 def names(query: str) -> set[str]:

@@ -86,7 +86,9 @@ def test_it_says_what_happens_there_and_here_and_promises_no_more(pages: Pages) 
 
 def test_it_has_two_equal_buttons_and_nothing_else_to_press(pages: Pages) -> None:
     page = _page(pages, "en")
-    assert [(each.get("name"), each.get("value"), each.get("class")) for each in page.find("//button[not(@hidden)]")] == [
+    assert [
+        (each.get("name"), each.get("value"), each.get("class")) for each in page.find("//main//button[not(@hidden)]")
+    ] == [
         ("choice", "continue", None),
         ("choice", "cancel", None),
     ]
@@ -99,7 +101,7 @@ def test_each_attribute_that_may_be_left_out_has_a_box_and_none_is_ticked(pages:
     assert [each.get("name") for each in page.find("//input[@type='checkbox']")] == ["share.gender", "share.address"]
     assert not page.find("//input[@checked]")
     # Enter in a box must press nothing that decides: the first two buttons of the form do nothing
-    assert [each.get("formmethod") for each in page.find("//form//button[@hidden]")] == [None, "dialog"]
+    assert [each.get("formmethod") for each in page.find("//button[@form='question'][@hidden]")] == [None, "dialog"]
 
 
 def test_its_form_carries_the_sealed_login_to_us(pages: Pages) -> None:

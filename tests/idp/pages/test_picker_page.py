@@ -62,13 +62,13 @@ def test_the_search_is_a_form_of_ours_with_a_label_and_no_script(pages: Pages) -
     assert not page.find("//script")
 
 
-@pytest.mark.parametrize(("remembering", "more"), [(False, ""), (True, "&remember=yes")])
+@pytest.mark.parametrize(("remembering", "more"), [(False, ""), (True, "remember=yes&")])
 def test_each_other_language_is_a_link_that_says_its_own_name(pages: Pages, *, remembering: bool, more: str) -> None:
     page = _full(pages, "zh-Hans", remembering=remembering, sought="Canary")
     assert page.one("//header//nav").get("aria-label") == "语言"
     assert [(each.get("href"), each.get("lang"), each.get("hreflang"), each.text) for each in page.find("//header//a")] == [
-        (f"/login/L1/countries?language=et{more}", "et", "et", "Eesti"),
-        (f"/login/L1/countries?language=en{more}", "en", "en", "English"),
+        (f"/login/L1/countries?{more}language=et", "et", "et", "Eesti"),
+        (f"/login/L1/countries?{more}language=en", "en", "en", "English"),
     ]
     assert not Read(pages.picker(picker(pages, "en"))).find("//header//nav"), "without an address of its own"
 

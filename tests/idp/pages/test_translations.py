@@ -8,6 +8,7 @@ from io import BytesIO
 import pytest
 from babel.messages.pofile import read_po
 
+from idp.citizen.own_page import TITLE
 from idp.ledger.person_records import APPROVAL_OFF, OWN_ACTS
 from idp.pages.compiled_pages import compiled
 from idp.pages.device_view import DeviceStep
@@ -17,12 +18,16 @@ from idp.pages.phrases import catalogue, read_translations
 from idp.pages.render import Pages
 from idp.pages.static import STYLE_FILE
 from idp.pages.views import Ending, SpType, Towards
-from idp.pages.wording import FORMS, GENDERS, MOVES, Move
+from idp.pages.wording import FORMS, GENDERS, MOVES, Move, Wording
 from idp.protocols.oidc.logouts import Outcome
 from idp.web.routes.citizen_copy import KEPT, RIGHTS
 from policies.assurance import LevelOfAssurance
+from policies.attributes import Form
+from policies.catalogue import STANDARD
+from policies.forms import form_title
 from policies.purposes import Basis, Rights
 from policies.release import Reason
+from policies.signed_in import SIGNED_IN
 from tests.catalogues import in_step
 from tests.e2e.gallery import gallery
 from tests.idp.pages.reading import Read
@@ -37,6 +42,9 @@ BUILT = {
     *(f"refused.{ending}.{part}" for ending in Ending for part in ("title", "text", "text_node")),
     *(f"post.{towards}.{part}" for towards in Towards for part in ("title", "text")),
     *(f"form.{form}.{part}" for form in (*FORMS, "other") for part in ("title", "only")),
+    *(f"form.{form}.said" for form in FORMS),
+    *(f"attribute.{name}" for name in STANDARD.attributes),
+    *(f"ours.{name}" for name in ("signed_in", "signed_in_law", "signed_in_controller", "own_page")),
     *(f"error.{code}.{part}" for code in MOVES for part in ("title", "text")),
     *(f"inform.kind.{kind}" for kind in SpType),
     *(f"error.mover.{move}" for move in Move),
@@ -103,6 +111,19 @@ def test_a_catalogue_that_is_not_whole_is_refused(message: str, problem: str) ->
     assert read_translations(good.encode(), "et", {"a": "Go to {name}"}).texts == {"a": "Mine: {name}"}
     with pytest.raises(ValueError, match=problem):
         read_translations(message.encode(), "et", {"a": "Go to {name}"})
+
+
+def test_titles_of_ours_are_the_texts_by_which_the_policies_know_them() -> None:
+    """Who changes one in `policies` changes the English phrase, and so every translation."""
+    for text in (
+        *(one.title for one in STANDARD.attributes.values()),
+        *(SIGNED_IN.title, SIGNED_IN.law, SIGNED_IN.controller.name, TITLE),
+    ):
+        for tag, language in SPOKEN.items():
+            assert Wording(language).text(text).language == tag
+            assert text["en"] in language.ours
+    for name in FORMS:
+        assert SPOKEN["en"].say(f"form.{name}.said", parameter="X") == form_title(Form(name, "X"))
 
 
 def test_every_phrase_tells_translators_where_it_stands_and_what_is_put_in() -> None:

@@ -177,7 +177,7 @@ class SamlParty:
 
     def read(self, answer: Answer, certificate: bytes) -> "Heard":
         """The answer that a page posts."""
-        assert answer.found("//form/@action") == [self.acs], answer.text
+        assert answer.found("//main//form/@action") == [self.acs], answer.text
         return self.heard(answer.fields, certificate)
 
     def heard(self, fields: Mapping[str, str], certificate: bytes, methods: list[str] | None = None) -> "Heard":

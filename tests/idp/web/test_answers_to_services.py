@@ -40,12 +40,12 @@ def test_by_form_post_the_page_posts_the_answer_by_the_one_script_or_a_button(
     visitor: Visitor, stage: Stage, choice: str
 ) -> None:
     ended = _ending(visitor, choice, response_mode="form_post")
-    assert ended.found("//form/@action") == [f"{stage.city_base}/parking/callback"]
+    assert ended.found("//main//form/@action") == [f"{stage.city_base}/parking/callback"]
     expected = {"code"} if choice == "approve" else {"error", "error_description"}
     assert set(ended.fields) == {*expected, "state", "iss"}
     assert (ended.fields["state"], ended.fields["iss"]) == ("a-state", stage.issuer)
     assert ended.found("//script/text()") == [SUBMIT_SCRIPT]
-    assert len(ended.found("//form//button/text()")) == 1
+    assert len(ended.found("//main//form//button/text()")) == 1
     policy = ended.headers["content-security-policy"]
     assert SUBMIT_SCRIPT_HASH in policy
     assert "form-action" not in policy
@@ -91,7 +91,7 @@ def test_an_error_before_any_form_of_ours_is_a_redirect(visitor: Visitor, stage:
 def test_an_error_before_any_form_of_ours_is_posted_where_the_service_asked_so(visitor: Visitor, stage: Stage) -> None:
     answer = visitor.authorize(prompt="none", response_mode="form_post")
     assert answer.status == 200
-    assert answer.found("//form/@action") == [f"{stage.city_base}/parking/callback"]
+    assert answer.found("//main//form/@action") == [f"{stage.city_base}/parking/callback"]
     assert answer.fields["error"] == "interaction_required"
     assert (answer.fields["state"], answer.fields["iss"]) == ("a-state", stage.issuer)
 

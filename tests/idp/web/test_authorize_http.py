@@ -18,7 +18,7 @@ MARK = "Canary-Kanarbik-1887"
 def _page(answer: Answer, logs: Lines, status: int = 400, heading: str = SERVICE) -> None:
     """A page that leads nowhere: before client and address are verified nothing is redirected."""
     assert (answer.status, answer.heading) == (status, heading)
-    assert not answer.found("//main//a | //form")
+    assert not answer.found("//main//a | //main//form")
     assert "location" not in answer.headers
     assert "set-cookie" not in answer.headers
     assert logs[-1]["reference"] == answer.reference

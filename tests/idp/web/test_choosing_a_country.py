@@ -26,7 +26,7 @@ def test_the_picker_offers_each_country_as_a_link_of_our_own(visitor: Visitor) -
     login = login_of(picker)
     assert picker.status == 200
     assert picker.found("//main//nav//a/@href") == [f"/login/{login}/at/demo-ee", f"/login/{login}/at/demo-lv"]
-    assert picker.found("//form/@action") == [f"/login/{login}/countries", f"/login/{login}/cancel"]
+    assert picker.found("//main//form/@action") == [f"/login/{login}/countries", f"/login/{login}/cancel"]
     assert "Resident parking asks you to sign in." in picker.text
     assert "Parking permit for residents" in picker.text
 
@@ -66,9 +66,9 @@ def test_a_country_that_is_asked_by_post_gets_a_page_that_needs_no_script(visito
     login = visitor.login()
     page = visitor.asks(login, "demo-lv")
     assert page.status == 200
-    assert page.found("//form/@action") == [f"{stage.latvia.base}/sso"]
+    assert page.found("//main//form/@action") == [f"{stage.latvia.base}/sso"]
     assert set(page.fields) == {"SAMLRequest", "RelayState"}
-    assert page.found("//form//button/text()") == ["Continue"]
+    assert page.found("//main//form//button/text()") == ["Continue"]
     assert "form-action" not in page.headers["content-security-policy"]
     assert "script-src 'sha256-" in page.headers["content-security-policy"]
 

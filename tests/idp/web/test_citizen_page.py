@@ -218,6 +218,6 @@ def test_the_address_of_wallets_for_deletion_leads_to_an_erasure_that_can_be_sto
     with Visitor(stage) as another:
         _entered(another)
         assert another.go("POST", "/me/erase/stop").status == 403, "nobody stops another person's"
-    assert visitor.go("POST", page.found("//form/@action")[0]).status == 303
-    assert visitor.go("GET", "/me/erase").found("//form/@action") == ["/me/erase"]
+    assert visitor.go("POST", page.found("//main//form/@action")[0]).status == 303
+    assert visitor.go("GET", "/me/erase").found("//main//form/@action") == ["/me/erase"]
     assert visitor.go("POST", "/me/erase/stop").status == 403

@@ -118,7 +118,7 @@ def test_what_the_service_cannot_do_without_stops_the_login_before_anything_is_w
     assert page.heading == "You cannot continue"
     assert page.found("//*[@data-reason]/@data-reason") == ["not_available"]
     assert (page.back["error"], page.back["state"], page.back["iss"]) == ("access_denied", "a-state", stage.issuer)
-    assert not page.found("//form")
+    assert not page.found("//main//form")
     assert "http-equiv" not in page.text, "who was stopped reads why first"
     assert "mari.maasikas" not in page.text
     assert stage.written() == before

@@ -55,7 +55,7 @@ def test_the_choice_waits_in_the_browser_and_the_service_hears_of_us_alone(
         assert back.headers["location"] == f"{RETURN}&entityID={quote(stage.issuer + '/saml/idp', safe='')}"
         assert "demo-lv" not in back.headers["location"]
         posted = library.asks(visitor)
-        assert posted.found("//form/@action") == [f"{stage.latvia.base}/sso"], "straight to whom the citizen chose"
+        assert posted.found("//main//form/@action") == [f"{stage.latvia.base}/sso"], "straight to whom the citizen chose"
         assert LANDED not in visitor.jar, "once"
 
 

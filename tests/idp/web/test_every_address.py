@@ -39,6 +39,7 @@ ADDRESSES = {
     "/saml/idp/logout": {"GET", "POST"},
     "/saml/idp/logout/confirm": {"POST"},
     "/saml/idp/logout/soap": {"POST"},
+    "/language": {"POST"},
     "/me": {"GET"},
     "/me/sign-in": {"POST"},
     "/me/receipt.json": {"GET"},
@@ -75,13 +76,13 @@ def test_every_kind_of_page_has_the_headers_of_its_kind(visitor: Visitor) -> Non
         (visitor.asks(visitor.login(), "demo-lv"), PageKind.POST),
         (question, PageKind.FORM),
         (visitor.rewords(question, "et"), PageKind.FORM),
-        (visitor.presses(question), PageKind.PLAIN),
-        (visitor.presses(question, "refuse"), PageKind.PLAIN),
+        (visitor.presses(question), PageKind.FORM),
+        (visitor.presses(question, "refuse"), PageKind.FORM),
         (visitor.decides(by_post), PageKind.POST),
         (visitor.question(scope="openid purpose:phone-contact phone"), PageKind.PLAIN),
-        (visitor.go("GET", "/nowhere"), PageKind.PLAIN),
-        (visitor.go("GET", "/authorize"), PageKind.PLAIN),
-        (visitor.go("PUT", "/authorize"), PageKind.PLAIN),
+        (visitor.go("GET", "/nowhere"), PageKind.FORM),
+        (visitor.go("GET", "/authorize"), PageKind.FORM),
+        (visitor.go("PUT", "/authorize"), PageKind.FORM),
         (visitor.authorize(response_mode="form_post", prompt="none"), PageKind.POST),
     )
     for answer, kind in seen:
@@ -100,7 +101,7 @@ def test_a_method_that_an_address_does_not_take_gives_a_page(visitor: Visitor, p
     answer = visitor.go(method, path, fields={})
     assert answer.status == 405
     assert set(answer.headers["allow"].split(", ")) == ADDRESSES[path]
-    _has_headers(answer, PageKind.PLAIN)
+    _has_headers(answer, PageKind.FORM)
     if method == "HEAD":
         assert answer.text == ""
     else:
@@ -124,7 +125,7 @@ def test_what_is_public_is_asked_by_head_too_and_sends_its_head_alone(visitor: V
 
 
 def test_the_front_page_begins_nothing_and_names_no_service(visitor: Visitor) -> None:
-    answer = visitor.go("GET", "/?language=et&client_id=parking")
+    answer = visitor.go("GET", "/?client_id=parking", headers={"accept-language": "et"})
     assert (answer.status, answer.heading) == (200, "See on sisselogimisteenus")
     assert answer.found("//main//a/@href") == ["/me"]
     assert "set-cookie" not in answer.headers

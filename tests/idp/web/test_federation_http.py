@@ -491,6 +491,8 @@ def test_a_service_of_a_federation_is_answered_where_its_metadata_says_until_it_
         until(lambda: federation.ends > first)
         logs.clear()
         answer = library.asks(visitor)
-        assert (answer.status, answer.found("//main//a/@href | //form")) == (400, []), "a page alone, without a way there"
+        assert (answer.status, answer.found("//main//a/@href | //main//form")) == (400, []), (
+            "a page alone, without a way there"
+        )
         (refused,) = [line for line in logs if line["event"] == "refused"]
         assert "library is not answered now: no federation knows" in refused["detail"]

@@ -1,4 +1,4 @@
-"""The language that a citizen chooses on the picker or at the question: every later page of the login speaks it."""
+"""The language that a citizen chooses on any page: every later page of their browser speaks it."""
 
 import json
 from dataclasses import replace
@@ -6,15 +6,14 @@ from dataclasses import replace
 import pytest
 
 from idp.login.states import Asked, Requested, speaking
-from idp.web.login_cookies import SHOWN_LIFE, STATE, STRICT
+from idp.web.login_cookies import CHOSEN, SHOWN_LIFE, STATE, STRICT
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.test_decisions_refused import FOREIGN
 from tests.idp.web.visitor import Answer, Visitor, login_of
 
-GONE, DECIDED = "Please start again", "This was already decided"
-BLOCKED = "Your browser does not keep our cookies"
-NOT_OURS = "This did not come from our page"
+# Codes of errors
+GONE, DECIDED, BLOCKED, NOT_OURS, LATE = "replayed", "conflict", "cookies_blocked", "other_site", "login_ended"
 OTHERS = "//header//nav//"
 EMAIL = {"share.email": "yes"}
 
@@ -34,8 +33,8 @@ def _link(page: Answer, language: str) -> str:
     return link
 
 
-def _refused(answer: Answer, status: int, heading: str) -> None:
-    assert (answer.status, answer.heading) == (status, heading)
+def _refused(answer: Answer, status: int, code: str) -> None:
+    assert (answer.status, answer.found("string(//dl/div[2]/dd)")) == (status, [code])
     assert "set-cookie" not in answer.headers
     assert "mari.maasikas" not in answer.text
 
@@ -57,7 +56,11 @@ def test_every_later_page_speaks_what_was_chosen_whatever_the_browser_says(visit
     question = visitor.returns(visitor.signs_in(visitor.asked(login)))
     assert _spoken(question) == "et"
     assert _spoken(visitor.presses(question, "refuse")) == "et"
-    assert _spoken(visitor.authorize()) == "en", "another login knows nothing of it"
+    again = visitor.authorize()
+    assert _spoken(again) == "et", "whoever chose once need not choose again"
+    assert _spoken(visitor.authorize(ui_locales="zh-Hans")) == "zh-Hans", "a service that knows better says so"
+    with Visitor(visitor.stage) as stranger:
+        assert _spoken(stranger.authorize()) == "en", "another browser knows nothing of it"
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["requested", "asked"])
@@ -68,7 +71,7 @@ def test_nothing_else_of_the_login_changes(visitor: Visitor, stage: Stage, *, as
     before = _state(visitor, login)
     stage.clock.ahead = 100
     page = visitor.go("GET", f"/login/{login}/countries?language=zh-Hans")
-    assert set(page.cookies) == {STATE + login}
+    assert set(page.cookies) == {STATE + login, CHOSEN}
     assert page.cookies[STATE + login].attributes["max-age"] == str(SHOWN_LIFE - 100), "a login lives no longer for it"
     assert _state(visitor, login) == speaking(before, "zh-Hans")
     assert _state(visitor, login) == replace(before, request=replace(before.request, languages=("zh-Hans",)))
@@ -108,7 +111,7 @@ def test_the_question_is_put_again_and_nothing_is_written(visitor: Visitor, stag
     question, before = visitor.question(), stage.written()
     again = visitor.rewords(question, "et")
     assert (_spoken(again), again.heading) == ("et", "Kas jagada neid andmeid? Küsija: Elanike parkimine")
-    assert again.cookies == {}, "the page before it is as good, until one is decided"
+    assert set(again.cookies) == {CHOSEN}, "the page before it is as good, until one is decided"
     assert again.fields["login"] == question.fields["login"]
     values = "//span[@class='value']"
     assert len(again.found(values)) == len(question.found(values))
@@ -126,6 +129,7 @@ def test_what_is_recorded_is_the_page_that_was_decided_on(visitor: Visitor) -> N
     assert notices["en"] != notices["et"]
     ended = visitor.presses(visitor.rewords(visitor.question(), "et"))
     assert (_spoken(ended), _notice(visitor)) == ("et", notices["et"])
+    visitor.jar.pop(CHOSEN)
     question = visitor.question()
     visitor.rewords(question, "et")
     ended = visitor.presses(question)
@@ -176,8 +180,8 @@ def test_a_question_lives_no_longer_for_being_put_again(visitor: Visitor, stage:
     stage.clock.ahead = 5 * 60 - 1
     assert _spoken(visitor.rewords(again, "zh-Hans")) == "zh-Hans"
     stage.clock.ahead = 5 * 60
-    _refused(visitor.decides(again), 409, "This sign-in took too long")
-    _refused(visitor.rewords(again, "en"), 409, "This sign-in took too long")
+    _refused(visitor.decides(again), 409, LATE)
+    _refused(visitor.rewords(again, "en"), 409, LATE)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +263,7 @@ def test_a_question_lasts_five_minutes_longer_once_and_is_decided_once(visitor: 
     assert question.found("//button[@value='longer']")
     assert not again.found("//button[@value='longer']"), "once"
     stage.clock.ahead = 500
-    _refused(visitor.decides(question), 409, "This sign-in took too long")
+    _refused(visitor.decides(question), 409, LATE)
     further = _longer(visitor, again)
     stage.clock.ahead = 589
     answer = visitor.decides(further)
@@ -280,19 +284,94 @@ def test_a_question_never_lasts_longer_than_its_login(visitor: Visitor, stage: S
     assert again.status == 200
     stage.clock.ahead = 2 * 60 + 1
     for page in (late, again):
-        _refused(visitor.decides(page), 409, "This sign-in took too long")
+        _refused(visitor.decides(page), 409, LATE)
 
 
-# -- pages that have no choice
+# -- every other page
 
 
-def test_pages_that_follow_the_browser_alone_offer_no_language(visitor: Visitor) -> None:
-    approved, refused = visitor.decides(visitor.question()), visitor.decides(visitor.question(), "refuse")
-    for page in (
-        visitor.go("GET", "/nowhere"),
-        visitor.asks(visitor.login(), "demo-lv"),
-        visitor.go("GET", "/receipt"),
-        approved,
-        refused,
-    ):
-        assert not page.found("//header//nav | //*[@name='language']")
+def test_a_page_of_an_address_is_shown_in_the_language_that_its_list_offers(visitor: Visitor) -> None:
+    visitor.presses(visitor.question())
+    for address in ("/", "/receipt?n=1", "/me", "/device", "/me/erase"):
+        visitor.jar.pop(CHOSEN, None)
+        page = visitor.go("GET", address)
+        assert len(page.found(f"{OTHERS}button[@name='language']")) == 2, address
+        chosen = visitor.go("POST", "/language", fields={"language": "et", "at": _hidden(page, "at")})
+        assert (chosen.status, set(chosen.cookies)) == (303, {CHOSEN})
+        assert chosen.headers["location"].startswith(f"{visitor.stage.issuer}/")
+        assert _spoken(visitor.go("GET", chosen.headers["location"].removeprefix(visitor.stage.issuer))) == "et"
+
+
+def test_the_last_page_is_had_in_another_language_and_then_stays(visitor: Visitor, stage: Stage) -> None:
+    last = visitor.presses(visitor.question())
+    before = stage.written()
+    chosen = visitor.go("POST", "/language", fields={"language": "et", "at": _hidden(last, "at")})
+    stays = visitor.go("GET", chosen.headers["location"].removeprefix(stage.issuer))
+    assert (_spoken(stays), "refresh" in stays.headers) == ("et", False)
+    assert stage.written() == before
+
+
+def test_a_page_that_came_without_an_address_is_shown_again_and_nothing_is_done_again(
+    visitor: Visitor, stage: Stage
+) -> None:
+    approved = visitor.question()
+    visitor.decides(approved)
+    before = stage.written()
+    for page in (visitor.go("GET", "/nowhere"), visitor.presses(approved, "refuse"), visitor.go("GET", "/logout")):
+        again = visitor.go("POST", "/language", fields={"language": "zh-Hans", "page": _hidden(page, "page")})
+        assert (_spoken(again), set(again.cookies)) == ("zh-Hans", {CHOSEN})
+        assert again.found("//dl//code/text()") == page.found("//dl//code/text()"), "with its reference"
+        third = visitor.go("POST", "/language", fields={"language": "et", "page": _hidden(again, "page")})
+        assert _spoken(third) == "et"
+        visitor.jar.pop(CHOSEN)
+    assert stage.written() == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"language": "de", "at": "/"},
+        {"language": "et", "at": ".evil.example/"},
+        {"language": "et", "at": "https://evil.example/"},
+        {"language": "et", "at": "@evil.example/"},
+        {"language": "et", "at": "/\r\nset-cookie: a=b"},
+        {"language": "et", "at": "/\u2028"},
+    ],
+    ids=repr,
+)
+def test_a_choice_that_no_page_offers_leads_nowhere(visitor: Visitor, fields: dict[str, str]) -> None:
+    _refused(visitor.go("POST", "/language", fields=fields), 400, NOT_OURS)
+
+
+@pytest.mark.parametrize("at", ["//evil.example/", "/\\evil.example"])
+def test_an_address_stays_behind_our_issuer(visitor: Visitor, at: str) -> None:
+    answer = visitor.go("POST", "/language", fields={"language": "et", "at": at})
+    assert answer.headers["location"].startswith(f"{visitor.stage.issuer}/")
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_another_site_chooses_no_language_and_shows_no_page_of_ours(visitor: Visitor, stage: Stage, name: str) -> None:
+    headers = {key: value and value.replace("@ISSUER@", stage.issuer) for key, value in FOREIGN[name].items()}
+    for fields in ({"at": "/"}, {"page": _hidden(visitor.go("GET", "/nowhere"), "page")}):
+        answer = visitor.go("POST", "/language", fields={"language": "et", **fields}, headers=headers)
+        _refused(answer, 403, NOT_OURS)
+
+
+def test_a_page_that_we_did_not_seal_or_long_ago_is_not_shown(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.stand()
+    page = _hidden(visitor.go("GET", "/nowhere"), "page")
+    decided = visitor.question().fields["decided"]
+    for false in ("", "x", page[:-2], decided):
+        _refused(visitor.go("POST", "/language", fields={"language": "et", "page": false}), 409, GONE)
+    stage.clock.ahead = 3600
+    _refused(visitor.go("POST", "/language", fields={"language": "et", "page": page}), 409, LATE)
+
+
+def test_a_page_that_goes_on_by_itself_has_no_list(visitor: Visitor) -> None:
+    """It is gone before anybody reads it, and its first form is the one that it posts."""
+    assert not visitor.asks(visitor.login(), "demo-lv").found(f"{OTHERS}button")
+
+
+def _hidden(page: Answer, name: str) -> str:
+    (value,) = page.found(f"//form[@id='languages']/input[@name='{name}']/@value")
+    return value

@@ -167,7 +167,7 @@ def test_nothing_is_posted_to_an_apps_own_scheme_which_would_lose_it(visitor: Vi
     answer = visitor.authorize(client_id=APP, redirect_uri=SCHEME, response_mode="form_post")
     assert answer.headers["location"].startswith(f"{SCHEME}?error=invalid_request&")
     posted = visitor.question(client_id=APP, redirect_uri="http://[::1]:7/done", response_mode="form_post")
-    assert visitor.decides(posted).found("//form/@action") == ["http://[::1]:7/done"]
+    assert visitor.decides(posted).found("//main//form/@action") == ["http://[::1]:7/done"]
 
 
 # -- which page may read what ------------------------------------------------------------------------------------------

@@ -210,7 +210,7 @@ def test_it_is_forgotten_on_demand_in_the_browser_and_here(visitor: Visitor) -> 
     visitor.code()
     handle = visitor.jar[COOKIE]
     page = visitor.go("GET", "/receipt")
-    assert page.found("//form/@action") == ["/receipt/forget"]
+    assert page.found("//main//form/@action") == ["/receipt/forget"]
     forgotten = visitor.go("POST", "/receipt/forget")
     assert (forgotten.status, forgotten.cookies[COOKIE].attributes["max-age"]) == (200, "0")
     assert COOKIE not in visitor.jar

@@ -144,7 +144,7 @@ def test_the_way_back_is_posted_where_the_service_asked_so(visitor: Visitor, sta
     login = visitor.login(response_mode="form_post")
     answer = visitor.returns(visitor.signs_in(visitor.asked(login), ""))
     assert (answer.status, answer.heading) == (403, NOT_SIGNED_IN)
-    assert answer.found("//form/@action") == [f"{stage.city_base}/parking/callback"]
+    assert answer.found("//main//form/@action") == [f"{stage.city_base}/parking/callback"]
     assert (answer.fields["error"], answer.fields["state"], answer.fields["iss"]) == (
         "access_denied",
         "a-state",

@@ -231,7 +231,7 @@ def test_a_service_that_takes_answers_by_post_alone_gets_a_form(member: Member, 
     asked = request(stage.bath, enters(member, stage.bath))
     page = by_browser(member, stage.bath, asked)
     assert living(stage) == 0
-    assert page.found("//form/@action") == [GONE]
+    assert page.found("//main//form/@action") == [GONE]
     assert not page.found("//script"), "the citizen reads what became of the desk first"
     assert "form-action" not in page.headers["content-security-policy"]
     heard = Heard(etree.fromstring(base64.b64decode(page.fields["SAMLResponse"])), "", was_encrypted=False)
@@ -283,7 +283,7 @@ def test_a_used_request_answers_nobody_and_the_citizen_signs_out_all_the_same(me
         assert (page.heading, living(stage)) == ("Sign out?", 2), "by its second none"
         # The question on a page from before its use, and on one from after it
         for visitor, shown, left in ((asking, open_page, 1), (member, page, 0)):
-            done = visitor.go("POST", shown.found("//form/@action")[0], fields=shown.fields)
+            done = visitor.go("POST", shown.found("//main//form/@action")[0], fields=shown.fields)
             assert (done.status, living(stage)) == (200, left), done.text
             assert not done.found("//a/@href | //meta[@http-equiv]/@content")
 

@@ -78,7 +78,7 @@ def signed_out(member: Member, *parties: SamlParty) -> tuple[str, ...]:
 def brought(member: Member, page: Answer, party: SamlParty) -> Heard:
     """The LogoutRequest that a page of ours takes to a service, by Redirect or by POST; its signature is verified."""
     assert page.heading == "Signing you out", page.text
-    if forms := page.found("//form/@action"):
+    if forms := page.found("//main//form/@action"):
         assert forms == [GONE]
         heard = Heard(etree.fromstring(base64.b64decode(page.fields["SAMLRequest"])), "", was_encrypted=False)
         verified(heard.root, certificate(member))
@@ -147,7 +147,7 @@ def test_a_browser_visits_each_service_in_turn_and_the_page_says_what_each_has_s
     assert not page.found("//script"), "nothing here needs one"
     # By POST, and the answer comes by POST; by Redirect, and it comes by Redirect. Between them the browser is never lost
     first = onward(member)
-    assert first.found("//form"), "in the order of their names"
+    assert first.found("//main//form"), "in the order of their names"
     heard = brought(member, first, stage.bath)
     assert (heard.text("saml:NameID"), heard.text("samlp:SessionIndex")) == (bath, bath)
     second = comes_back(member, response(stage.bath, str(heard.root.get("ID"))), stage.bath.signer, by_post=True)
@@ -240,7 +240,7 @@ def test_a_service_that_never_answers_costs_nothing_but_its_own_answer(member: M
     assert page.found("//main//a/@href") == [f"{stage.city_base}/desk/bye?state=s"], "and home, which says no more"
     assert not page.found("//meta[@http-equiv='refresh']/@content")
     # It is tried once more, with a request of its own
-    fields = dict(zip(page.found("//form//input/@name"), page.found("//form//input/@value"), strict=True))
+    fields = dict(zip(page.found("//main//form//input/@name"), page.found("//main//form//input/@value"), strict=True))
     again = brought(member, onward(member, **fields), stage.bath)
     comes_back(member, response(stage.bath, str(again.root.get("ID"))), stage.bath.signer, by_post=True)
     assert became(shown(member)) == ["ended"] * 3

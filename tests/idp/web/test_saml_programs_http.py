@@ -45,7 +45,7 @@ def test_a_program_signs_in_once_with_the_code_that_its_citizen_read(
         before = stage.records
         leaving = answered(visitor, visitor.go("GET", f"/saml/ecp/begin?providerId={quote(ENTITY, safe='')}"))
         assert stage.records == before + 1, "it is recorded before anybody has the code"
-        assert leaving.found("//form/@action") == [f"{stage.issuer}/saml/ecp/code"]
+        assert leaving.found("//main//form/@action") == [f"{stage.issuer}/saml/ecp/code"]
         shown = visitor.go("POST", "/saml/ecp/code", fields=leaving.fields)
         (code,) = shown.found("//main//code/text()")
         assert code == leaving.fields["code"]

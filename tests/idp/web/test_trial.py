@@ -38,7 +38,7 @@ def test_a_test_login_shows_names_and_forms_and_no_value_and_writes_no_record(vi
     page = _tried(visitor, path)
     assert (page.status, page.heading) == (200, "A test sign-in for Resident parking")
     assert stage.written()["records"] == before["records"]
-    assert not page.found("//form | //button | //input"), "nothing can be approved"
+    assert not page.found("//main//form | //main//button | //main//input"), "nothing can be approved"
     for value in ("mari.maasikas", "Maasikas", "1990", "49002280001", "Canal Street"):
         assert value not in page.text
     id_token, userinfo = (json.loads(text) for text in page.found("//pre/text()"))

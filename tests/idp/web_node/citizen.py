@@ -62,5 +62,5 @@ class Browser(WebBrowser[NodeStage]):
     def opened(self, page: Answer, peer: PeerNode | None = None) -> Opened:
         """Open the answer that a page posts to the node that asked."""
         node = peer or self.stage.nl
-        assert page.found("//form/@action") == [node.acs_url], page.text
+        assert page.found("//main//form/@action") == [node.acs_url], page.text
         return node.opened(page.fields, self.stage.certificate)

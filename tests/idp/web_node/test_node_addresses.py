@@ -71,7 +71,6 @@ def test_the_metadata_is_renewed_before_half_of_it_is_over(browser: Browser, sta
         ("GET", "/jwks"),
         ("POST", "/eidas/acs"),
         ("GET", "/login/AAAAAAAAAAAAAAAAAAAAAA/countries"),
-        ("POST", "/login/AAAAAAAAAAAAAAAAAAAAAA/language"),
         # It keeps nothing of a person that a page could show (decision 0000.26)
         ("GET", "/me"),
         ("POST", "/me/sign-in"),

@@ -21,7 +21,7 @@ from tests.idp.web_node.stage import NodeStage
 def refused(page: Answer, logs: Lines, check: str) -> None:
     assert page.status == 400, page.text
     assert page.cookies == {}
-    assert page.found("//form") == [], "nobody is answered"
+    assert page.found("//main//form") == [], "nobody is answered"
     (line,) = [one for one in logs if one["event"] == "refused"]
     assert line["check"] == check
     assert line["reference"] == page.reference

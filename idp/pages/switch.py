@@ -1,0 +1,29 @@
+"""The list of languages on a page, each by its own name: how the reader gets the same page in another one."""
+
+from dataclasses import dataclass
+
+# Our path that shows a page again: one with an address of its own, or one that lies sealed in the form
+PATH = "/language"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Links that begin with `link`, or buttons of a `form` that post `fields` to our path `action`.
+
+    The form is one of the page, or one of their own.
+    """
+
+    link: str = ""
+    action: str = PATH
+    fields: tuple[tuple[str, str], ...] = ()
+    form: str = "languages"
+
+
+def at(address: str) -> Switch | None:
+    """The switch of a page with an address of its own; None if it has none."""
+    return Switch(fields=(("at", address),)) if address else None
+
+
+def sealed(page: str) -> Switch | None:
+    """The switch of a page that lies sealed in it; None if it does not."""
+    return Switch(fields=(("page", page),)) if page else None
