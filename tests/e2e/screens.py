@@ -60,6 +60,7 @@ SCREENS = (
     *(Screen("inform", "inform", "en", theme) for theme in THEMES[:1]),
     *(Screen("error", "error-assertion_rejected", "en", theme) for theme in THEMES),
     *(Screen("receipt", "receipt", "en", theme) for theme in THEMES),
+    Screen("last", "last-stay", "en", THEMES[0]),
     *(Screen(name, name, "en", THEMES[0], PHONE) for name in ("me-few", "me-erasing")),
     *(Screen("desk-releases", "desk-releases", "en", theme, DESK_WIDTH, DESK_FILES) for theme in THEMES),
     *(
