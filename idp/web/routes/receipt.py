@@ -180,7 +180,7 @@ def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> Rec
         operators=issued.operators,
         file=f"{FILE_PATH}?n={number}" if number > 1 else FILE_PATH,
         key=KEY_PATH,
-        check=CHECK_PATH,
+        checker=CHECK_PATH,
         # A purpose whose file changed since says nothing about what was shown then
         retention=wording.language.duration(known.retention) if known and known.digest == sent["policy"] else "",
         away=wording.away(known) if known and known.digest == sent["policy"] else "",
