@@ -147,6 +147,11 @@ def test_at_a_service_that_speaks_saml_the_json_has_the_same_keys(kept: Kept) ->
     assert set(said) == KEYS
     assert (said["ok"], said["loa"], said["weakened"]) == (True, kept[1]["loa"], kept[1]["weakened"])
     assert released_of(said) == released_of(kept[1])
+    visited = listed(said, "services")
+    assert [one["service"] for one in visited] == ["library", "parking", "fares", "budget", "energy"]
+    assert all(one["granted"] and one["decided"] and one["not_told"] for one in visited)
+    assert {one["protocol"] for one in visited} == {"saml", "oidc"}
+    assert [one["service"] for one in listed(kept[1], "services")] == ["parking"], "a record that is kept has one sign-in"
 
 
 @pytest.mark.slow
