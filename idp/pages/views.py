@@ -284,9 +284,9 @@ class PostView:
 class ReceiptShown:
     """A receipt in words. `leaf` is the hash of its leaf (hex); `proved`: the file proves the leaf's place in the log.
 
-    `file`, `key` and `checker` are the paths of the receipt, of the log's key, and of the page that checks both. `retention`
-    says how long the service keeps it, or "". `away` is how long it can have the same again, or "". `operators` are
-    others whose witnesses cosigned the log.
+    `file`, `key` and `checker` are the paths of the receipt, of the log's key, and of the page that checks both.
+    `retention` says how long the service keeps it, or "". `away` is how long it can have the same again, or "".
+    `operators` are others whose witnesses cosigned the log.
     """
 
     service: Text
