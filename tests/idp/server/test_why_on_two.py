@@ -16,7 +16,7 @@ from tests.postgres import server
 pytestmark = pytest.mark.slow
 LEGS = {
     "released": ["answered", "asked", "begun", "received", "released", "sent", "token"],
-    "refused": ["answered", "asked", "begun", "received", "refused"],
+    "refused": ["answered", "asked", "begun", "denied", "received", "refused"],
 }
 
 

@@ -121,7 +121,7 @@ def test_a_refusal_is_counted_by_code_and_check_of_our_tables_and_nothing_else(s
     counts = {key: figure for key, figure in _counts(stage).items() if key[0] == "ciconia_refusals_total"}
     tenant = stage.application.settings.tenant
     assert counts["ciconia_refusals_total", tenant, "not_found", ""] >= 1
-    assert counts["ciconia_refusals_total", tenant, "replayed", "login_cookie"] >= 1
+    assert counts["ciconia_refusals_total", tenant, "started_elsewhere", "login_cookie"] >= 1
     assert counts["ciconia_refusals_total", tenant, "other", "other"] == 1
     assert "Canary" not in repr(counts)
 
