@@ -18,7 +18,7 @@ from tests.e2e.branded import branded
 from tests.e2e.browser import show, window
 from tests.e2e.gallery import OWNER, gallery
 from tests.e2e.gallery_server import Gallery
-from tests.e2e.wcag import LOOKS, headings, keyboard, small_window, targets, with_axe
+from tests.e2e.wcag import LOOKS, headings, keyboard, on_paper, small_window, targets, with_axe
 from tests.interop.node import MODULES, require_node
 
 pytestmark = pytest.mark.peer
@@ -57,7 +57,7 @@ def test_a_page_is_for_everybody(chromium: Browser, shown: Gallery, themed: Gall
                     look.put_on(page)
                     found += [f"{about}, {look.name}: {each}" for each in with_axe(page, look=look, own=where is shown)]
                 looks[0].put_on(page)
-                for check in (headings, targets, small_window):
+                for check in (on_paper, headings, targets, small_window):
                     found += [f"{about}: {each}" for each in check(page)]
         for where, look in ((shown, LOOKS[0]), (shown, LOOKS[1]), (shown, LOOKS[2]), (themed, LOOKS[0])):
             look.put_on(page)

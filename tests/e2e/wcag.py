@@ -62,6 +62,18 @@ _STOP = """() => {
     return {place, name: name(e), width, contrast: (lighter + 0.05) / (darker + 0.05), uncovered};
 }"""
 
+# On paper no background is printed
+_PALE = """() => {
+    const light = c => c.match(/[\\d.]+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0) / 765;
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), out = [];
+    for (let t = texts.nextNode(); t; t = texts.nextNode()) {
+        const e = t.parentElement;
+        const said = t.data.trim();
+        if (said && e.checkVisibility() && light(getComputedStyle(e).color) > 0.45) out.push(said.slice(0, 40));
+    }
+    return out;
+}"""
+
 _OPEN = "() => document.querySelectorAll('details').forEach(e => { e.open = true })"
 
 _LARGER = """() => {
@@ -140,6 +152,13 @@ def small_window(page: Page, sizes: Sequence[dict[str, int]] = REFLOW) -> Iterat
     yield from (f"larger letters: {each}" for each in overflow(page))
     if before:
         page.set_viewport_size(before)
+
+
+def on_paper(page: Page) -> Iterator[str]:
+    """All text is dark, whatever the theme."""
+    page.emulate_media(media="print", color_scheme="dark")
+    yield from (f"pale on paper: {each}" for each in page.evaluate(_PALE))
+    page.emulate_media(media="screen")
 
 
 def _with_parts(script: str) -> str:
