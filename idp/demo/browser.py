@@ -7,7 +7,9 @@ never runs a script. From the last page of a login it goes on at once, and not a
 import html as markup
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -84,12 +86,12 @@ class Browser:
         """Goes to `url` and follows redirects. `origin` is that of the page with the link; "" for a typed address."""
         return self._go("GET", url, origin, accept, None)
 
-    def choose(self, picker: Page, chosen: str) -> Page:
-        """Goes to whom the citizen chooses on a picker, by the path of that choice. No box is ticked."""
+    def choose(self, picker: Page, chosen: str, ticked: Mapping[str, str] = MappingProxyType({})) -> Page:
+        """Goes to whom the citizen chooses on a picker, by the path of that choice, with these boxes ticked."""
         found = picker.tree.xpath(f"//button[contains(@formaction, '{chosen}')]/@formaction")
         if not isinstance(found, list) or not found:
             return self.get(picker.link(f"//a[contains(@href, '{chosen}')]"), origin=_origin(picker.url))
-        onward = self.submit(picker, {}, "//form[@id='choice']", target=str(found[0]))
+        onward = self.submit(picker, dict(ticked), "//form[@id='choice']", target=str(found[0]))
         ways = onward.tree.xpath("//main//a[@class='button']")
         return self.get(onward.link("//main//a[@class='button']"), origin=_origin(picker.url)) if ways else onward
 

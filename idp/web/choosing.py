@@ -144,6 +144,8 @@ async def typed_in(request: Request, issuer: str) -> dict[str, str]:
     typed = await form(request, MAX_TYPED)
     boxes = {name for name, value in typed.items() if name.startswith(SHARE) and value == "yes"}
     found = known(typed, {"q", "remember", "language"} | boxes)
+    # Buttons of the same form, for whoever would lose the boxes by a link
+    found |= ({"q": ""} if "all" in typed else {}) | ({"remember": "no"} if "forget" in typed else {})
     if len(found.get("q", "")) > MAX_SOUGHT:
         raise RequestRefused("a search that is too long", status=413, code="too_large")
     return found

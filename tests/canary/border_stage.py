@@ -67,7 +67,7 @@ class Traveller(Watcher):
     def to_the_sign_in(self, country: str = "EE", service: str = "parking") -> Page:
         """From the city to the page of the country's identity provider."""
         picker = self.get(f"{self.border.city_base}/{service}/login")
-        page = self.choose(picker, f"/at/{country.lower()}")
+        page = self.choose(picker, f"/at/{country.lower()}", {"share.email": "yes"})
         return self.submit(page, {}) if page.tree.xpath("boolean(//input[@name='SAMLRequest'])") else page
 
     def to_the_node(self, who: str, country: str = "EE", **changed: str) -> Page:

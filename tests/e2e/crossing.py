@@ -38,9 +38,15 @@ def to_picker(border: Border, page: Page, service: str = "parking") -> None:
     seen(page.locator("main nav"))
 
 
+def at(country: str) -> str:
+    """The choice of a country on the list: a link, or a button where the list has boxes."""
+    place = f"/at/{country.lower()}"
+    return f"main nav a[href*='{place}'], main nav button[formaction*='{place}']"
+
+
 def to_sign_in(border: Border, page: Page, country: str = ESTONIA, *, scripts: bool = True) -> None:
     """From the list through both nodes to the country's own sign-in. Bulgaria's node is asked by a form."""
-    page.click(f"main nav a[href*='/at/{country.lower()}']")
+    page.click(at(country))
     if country == BULGARIA and not scripts:
         seen(page.locator(POSTS))
         assert page.url.startswith(border.issuer)
@@ -66,7 +72,12 @@ def informed(border: Border, page: Page, country: str = ESTONIA, *, service: str
 
 
 def on(page: Page, button: str = PROCEED, *, scripts: bool = True) -> None:
-    """Press this, go on from the last page where there is one, and without scripts press the button that posts."""
+    """Press this, go on from the last page where there is one, and without scripts press the button that posts.
+
+    All boxes are ticked that a node has.
+    """
+    for box in page.locator("input[name^='share.']").all() if button == PROCEED else ():
+        box.check()
     page.click(button)
     if button != PROCEED:
         page.click(GO_ON)

@@ -22,7 +22,7 @@ from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
 from idp.pages.languages import LANGUAGES
 from idp.pages.last_view import LastView, PhoneView
-from idp.pages.picker_view import CountryChoice, PickerView
+from idp.pages.picker_view import CountryChoice, OfferedBox, PickerView
 from idp.pages.render import Pages
 from idp.pages.views import (
     ApprovalView,
@@ -173,11 +173,17 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             earlier="3 May 2026",
             remembers=pages.wording(language).remembers(AskRule(AskMode.REMEMBER, 180)),
         ),
+        "approval-ticked": replace(
+            approval(pages, language, DECISION),
+            items=tuple(replace(one, ticked=True) for one in pages.wording(language).items(DECISION, PURPOSE, STANDARD)),
+        ),
         "approval-three": approval(pages, language, THREE),
         "approval-longer": replace(approval(pages, language, DECISION), longer=True, minutes=1),
         "approval-nothing": approval(pages, language, Decision(())),
         "approval-arrived": replace(
-            approval(pages, language, DECISION), arrived=pages.wording(language).titles(ARRIVED, STANDARD)
+            approval(pages, language, DECISION),
+            arrived=pages.wording(language).titles(ARRIVED, STANDARD),
+            crossed=True,
         ),
     }
     informs = {
@@ -325,9 +331,17 @@ def _pickers(pages: Pages, language: str) -> dict[str, PickerView]:
             unoffered=True,
         ),
         "picker-for-a-service": replace(full, cancel="", leave="/saml/discovery/none?entityID=a", leaves_out=True),
+        "picker-optional": replace(full, optional=_boxes(pages, language)),
+        "picker-alone": replace(full, countries=plain.countries[:1], optional=_boxes(pages, language)[:1], alone=True),
         "picker-services": picker(pages, language, (("EE", "ID card"), ("EE", "Mobile-ID"))),
         "picker-empty": picker(pages, language, ()),
     }
+
+
+def _boxes(pages: Pages, language: str) -> tuple[OfferedBox, ...]:
+    """The boxes of what the question's purpose has as optional, one of them ticked."""
+    items = [one for one in pages.wording(language).items(DECISION, PURPOSE, STANDARD) if not one.required]
+    return tuple(OfferedBox(one.name, one.title, one.why, place == 1) for place, one in enumerate(items))
 
 
 def picker(pages: Pages, language: str, countries: tuple[tuple[str, str], ...] = COUNTRIES) -> PickerView:

@@ -56,6 +56,7 @@ SCREENS = (
     Screen("city-told", "city-told", "en", THEMES[0], WIDTH, ()),
     Screen("front", "front", "en", THEMES[0]),
     *(Screen("picker", "picker-search", "en", theme) for theme in THEMES),
+    Screen("picker-optional", "picker-optional", "en", THEMES[0]),
     *(Screen("approval", "approval-arrived", language, theme) for language in LANGUAGES for theme in THEMES),
     *(Screen("inform", "inform", "en", theme) for theme in THEMES[:1]),
     *(Screen("error", "error-assertion_rejected", "en", theme) for theme in THEMES),

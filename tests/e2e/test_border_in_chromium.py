@@ -97,7 +97,7 @@ def test_a_reload_of_any_page_asks_again_and_records_once(chromium: Browser, bor
         crossing.to_picker(border, page)
         page.reload()
         crossing.seen(page.locator("main nav"))
-        page.click("main nav a[href*='/at/bg']")
+        page.click(crossing.at("bg"))
         crossing.seen(page.locator(POSTS))
         page.reload()
         crossing.seen(page.locator(POSTS))

@@ -15,7 +15,18 @@ from connectors.metadata.peers import TIMEOUT
 from idp.demo.border import Border
 from idp.server.http import BACKLOG
 from tests.e2e import crossing
-from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, decide, overflow, past_the_languages, violations, window
+from tests.e2e.browser import (
+    PATIENCE_MS,
+    THEMES,
+    Theme,
+    another_tab,
+    decide,
+    overflow,
+    past_the_languages,
+    tab_to,
+    violations,
+    window,
+)
 from tests.e2e.crossing import APPROVE, BULGARIA, ESTONIA
 
 pytestmark = pytest.mark.peer
@@ -40,12 +51,15 @@ def test_a_country_is_found_by_typing_without_scripts_or_a_mouse(chromium: Brows
         assert _listed(page) == ["Bulgaria", "Estonia"]
         past_the_languages(page)
         page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        page.keyboard.press("Tab")
         page.keyboard.type(typed)
         page.keyboard.press("Enter")
         crossing.seen(page.locator("text=Show all countries"))
         assert _listed(page) == ["Bulgaria"]
         page.click("text=Show all countries")
         expect(page.locator("main nav li")).to_have_count(2, timeout=PATIENCE_MS)
+        expect(page.locator("input[name='share.email']")).to_be_checked()
         assert opened.complaints == []
 
 
@@ -58,15 +72,48 @@ def test_a_country_is_remembered_on_request_alone_and_then_comes_first(chromium:
         crossing.to_picker(border, page)
         assert _listed(page) == ["Bulgaria", "Estonia"]
         assert not [one for one in opened.context.cookies(border.issuer) if one["name"] == "__Host-country"]
-        page.click("text=Remember my choice")
+        page.check("text=Remember my choice")
         # What is remembered outlives a search
         page.fill("input[type=search]", "est")
-        page.click("form.search button")
+        page.click(".search button")
         expect(page.locator("main nav li")).to_have_count(1, timeout=PATIENCE_MS)
         crossing.to_sign_in(border, page, scripts=False)
         crossing.to_picker(border, page)
         assert _listed(page) == ["Estonia", "Bulgaria"]
         expect(page.locator("main nav li").first).to_contain_text(LAST)
+        assert opened.complaints == []
+
+
+@pytest.mark.spec("issue 32 item 2")
+@pytest.mark.parametrize("theme", THEMES)
+def test_what_is_ticked_by_keyboard_at_320_pixels_is_all_that_crosses_and_goes(
+    chromium: Browser, border: Border, theme: Theme
+) -> None:
+    with window(chromium, scripts=False, theme=theme, width=320) as opened:
+        page = opened.page
+        crossing.to_picker(border, page)
+        assert (violations(page), overflow(page)) == ([], [])
+        email = page.locator("input[name='share.email']")
+        expect(email).not_to_be_checked()
+        tab_to(page, "input share.email")
+        page.keyboard.press("Enter")
+        expect(page.locator("main nav li")).to_have_count(2, timeout=PATIENCE_MS)
+        tab_to(page, "input share.email")
+        page.keyboard.press("Space")
+        expect(email).to_be_checked()
+        page.locator(crossing.at(ESTONIA)).focus()
+        page.keyboard.press("Enter")
+        crossing.seen(page.locator("button[value=mari]"))
+        crossing.to_informed(page, "mari", scripts=False)
+        boxes = page.locator("input[name^='share.']")
+        assert [one.get_attribute("name") for one in boxes.all()] == ["share.address", "share.email"]
+        assert not any(one.is_checked() for one in boxes.all())
+        assert (violations(page), overflow(page)) == ([], [])
+        crossing.on(page, scripts=False)
+        crossing.seen(page.locator(APPROVE))
+        expect(email).to_be_checked()
+        decide(page)
+        assert "mari.maasikas@post.example" in crossing.at_city(border, page, "You are signed in")
         assert opened.complaints == []
 
 
@@ -114,7 +161,7 @@ def _answers(page: Page) -> list[float]:
 
 def _until(border: Border, page: Page, *, away: bool) -> None:
     """Look at the same login's list again until it says so."""
-    address = border.issuer + str(page.locator("form.search").get_attribute("action"))
+    address = border.issuer + str(page.locator("form#choice").get_attribute("action"))
     until = time.monotonic() + PATIENCE_MS / 1000
     while (page.locator("main nav .away").count() > 0) is not away:
         assert time.monotonic() < until, "the list does not change"
@@ -148,11 +195,11 @@ def test_a_country_that_does_not_answer_says_so_delays_nobody_and_comes_back(chr
         with _gone(border, "node-bg"):
             crossing.to_picker(border, page)
             # As the list had it before: by now the silence alone may have taken the link away
-            bulgaria = str(page.locator("main nav a[href*='/at/ee']").get_attribute("href")).replace("/at/ee", "/at/bg")
+            bulgaria = str(page.locator(crossing.at("ee")).get_attribute("formaction")).replace("/at/ee", "/at/bg")
             _until(border, page, away=True)
             assert _listed(page) == ["Bulgaria", "Estonia"]
             expect(page.locator("main nav li").first).to_contain_text(AWAY)
-            assert page.locator("main nav a[href*='/at/bg']").count() == 0
+            assert page.locator(crossing.at("bg")).count() == 0
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme)
                 assert violations(page) == []

@@ -90,9 +90,11 @@ def test_a_citizen_chooses_the_language_at_the_picker_and_at_the_question(
         page.check("input[name='share.email']")
         page.click("header button[lang=en]")
         expect(page.locator("h1")).to_contain_text("Share this with")
-        assert page.is_checked("input[name='share.email']"), "a tick stays"
+        assert page.is_checked("input[name='share.email']")
+        page.uncheck("input[name='share.email']")
         page.click("header button[lang=zh-Hans]")
         expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+        assert not page.is_checked("input[name='share.email']"), "what was unticked stays so"
         decide(page)
         _at_city(scene, page, "You are signed in")
         assert opened.complaints == []

@@ -25,7 +25,8 @@ def to_the_country(browser: Browser, scene: Scene, address: str, country: str = 
     """The relying party's request, then the country's own page."""
     picker = browser.get(address)
     assert picker.status == 200, picker.text
-    return browser.get(picker.link(f"//a[contains(@href, '/at/{country}')]"), origin=scene.issuer)
+    assert picker.url.startswith(scene.issuer), picker.url
+    return browser.choose(picker, f"/at/{country}")
 
 
 def to_the_answer(browser: Browser, question: Page) -> str:
