@@ -41,6 +41,7 @@ bench: $(VENV)/.tests
 # Make the pages that code and tests write, then the site. A broken link or anchor fails. Open .site/index.html
 docs: $(VENV)/.tests $(VENV)/.docs
 	for page in reference_tables requirements_table security_testing endpoints_page; do $(BIN)/python -m tests.$$page || exit 1; done
+	$(BIN)/python -m tests.catalogues --state
 	$(BIN)/zensical build --strict --clean
 
 lint: $(VENV)/.tests

@@ -2,6 +2,7 @@
 
     python -m tests.catalogues              every catalogue gets the phrases, the order and the comments of the English one
     python -m tests.catalogues --draft LOCALE ...    the same, and every text of these is marked as a draft for review
+    python -m tests.catalogues --state      the page docs/translations.md, which `make docs` makes
 
 A phrase that is new, or whose English text changed, is empty in each catalogue afterwards. docs/translate.md tells more.
 """
@@ -61,8 +62,30 @@ def _forms(said: object, catalog: Catalog, message: Message) -> Iterator[str]:
         yield f"msgstr[{form}] {escape(str(found[form]) if form < len(found) else '')}"
 
 
+def state() -> Iterator[str]:
+    """A page: how many texts of each catalogue somebody reviewed, are a machine's draft, or are missing."""
+    yield "# State of the translations"
+    yield ""
+    yield "A language has every sentence, or is left out ([why](decisions/0077-a-language-is-a-folder-and-a-line.md))."
+    yield "Nobody has reviewed a draft yet: [help](translate.md)."
+    yield ""
+    yield "| language | reviewed | drafts | missing |"
+    yield "|---|---|---|---|"
+    for file in sorted(LOCALE.glob("*/LC_MESSAGES/ciconia.po")):
+        if file.parts[-3] != "en":
+            messages = [each for each in read_po(BytesIO(file.read_bytes()), ignore_obsolete=True) if each.id]
+            missing = sum(
+                not all(each.string if isinstance(each.string, list | tuple) else [each.string]) for each in messages
+            )
+            drafts = sum(each.fuzzy for each in messages)
+            yield f"| {file.parts[-3]} | {len(messages) - drafts - missing} | {drafts} | {missing} |"
+
+
 def main(arguments: list[str]) -> None:
     """Write every catalogue anew."""
+    if arguments == ["--state"]:
+        (LOCALE.parents[2] / "docs" / "translations.md").write_text("\n".join(state()) + "\n", encoding="utf-8")
+        return
     drafts = arguments[1:] if arguments[:1] == ["--draft"] else []
     english = (LOCALE / "en" / "LC_MESSAGES" / "ciconia.po").read_bytes()
     for file in sorted(LOCALE.glob("*/LC_MESSAGES/ciconia.po")):

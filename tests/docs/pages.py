@@ -11,7 +11,14 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SITE = ROOT / "zensical.toml"
 # Pages of the site that `make docs` makes
-MADE = ("reference-generated.md", "conformance.md", "endpoints.md", "requirements.md", "security-testing.md")
+MADE = (
+    "reference-generated.md",
+    "conformance.md",
+    "endpoints.md",
+    "requirements.md",
+    "security-testing.md",
+    "translations.md",
+)
 # Read where the source is, and not on the site
 AT_THE_TOP = tuple(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from idp.pages.languages import LANGUAGES
-from tests.e2e.browser import THEMES, Theme, focused, outline, overflow, past_the_languages, show, window
+from tests.e2e.browser import THEMES, Theme, focused, outline, past_the_languages, show, window
 from tests.e2e.gallery_server import Gallery
 
 pytestmark = pytest.mark.peer
@@ -77,14 +77,14 @@ def test_the_keyboard_reaches_every_box_and_every_answer_in_their_order(chromium
         ]
         opened.page.goto(shown.url("approval-again"))
         # Both answers are the first things behind the languages; what is folded up holds no button
-        assert _tab_through(opened.page)[2:] == [
+        assert _tab_through(opened.page)[1:] == [
             *("button continue", "button refuse", "summary", "button page", "button page")
         ]
         opened.page.goto(shown.url("picker"))
         assert _tab_through(opened.page)[:10] == ["a"] * 9 + ["button"]
         opened.page.goto(shown.url("inform"))
         boxes = ["input share.gender", "input share.address"]
-        assert _tab_through(opened.page) == [*boxes, "button continue", "button cancel", "summary", "summary"]
+        assert _tab_through(opened.page)[1:] == [*boxes, "button continue", "button cancel", "summary", "summary"]
 
 
 def test_the_keyboard_reaches_the_search_then_each_country_that_answers_then_what_is_remembered(
@@ -92,8 +92,8 @@ def test_the_keyboard_reaches_the_search_then_each_country_that_answers_then_wha
 ) -> None:
     with window(chromium) as opened:
         opened.page.goto(shown.url("picker-search"))
-        # Two other languages first; six countries, one of which does not answer
-        assert _tab_through(opened.page) == ["a", "a", "input q", "button", *["a"] * 5, "a", "a", "button"]
+        # The list of languages first; six countries, one of which does not answer
+        assert _tab_through(opened.page) == ["summary", "input q", "button", *["a"] * 5, "a", "a", "button"]
 
 
 @pytest.mark.spec("issue 4: the pages of this issue under the same tests")
@@ -192,23 +192,20 @@ def test_the_keyboard_alone_chooses_a_language_and_decides_nothing(
 
 
 @pytest.mark.spec("WCAG 2.2, 2.5.8 of AA, and 2.5.5 of AAA")
-@pytest.mark.parametrize("name", ["approval", "picker-search"])
-def test_other_languages_are_as_large_as_a_finger_and_stand_at_the_right(
+@pytest.mark.parametrize("name", ["approval", "picker-search", "error-internal"])
+def test_other_languages_are_as_large_as_a_finger_and_open_without_a_script(
     chromium: Browser, shown: Gallery, name: str
 ) -> None:
     for width in (320, 1000):
-        with window(chromium, width=width) as opened:
+        with window(chromium, width=width, scripts=False) as opened:
             show(opened.page, shown.url(name))
-            assert overflow(opened.page) == []
-            header = opened.page.locator("header").bounding_box()
+            opened.page.click(".languages summary")
             boxes = [each.bounding_box() for each in opened.page.locator(".languages li > *").all()]
-            assert header
             assert len(boxes) == len(LANGUAGES) - 1
             for box in boxes:
                 assert box
                 assert min(box["width"], box["height"]) >= 44
-            assert boxes[-1]
-            assert header["x"] + header["width"] - (boxes[-1]["x"] + boxes[-1]["width"]) == pytest.approx(16, abs=1)
+                assert box["x"] + box["width"] <= width
 
 
 @pytest.mark.spec("decisions.md 7")
