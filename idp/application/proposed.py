@@ -24,7 +24,7 @@ def proposals_of(settings: Settings, keys: LedgerKeys) -> Proposals:
 
 
 def candidate_over(settings: Settings, history: History, proposal: Proposal) -> Candidate:
-    """What a proposal would put in force. Raises `Misconfigured` with every problem, and `StoreUnavailable`."""
+    """The configuration that a proposal asks for. Raises `Misconfigured` with every problem, and `StoreUnavailable`."""
     return replace(_over(settings, history, proposal.files), proposal=proposal)
 
 

@@ -27,7 +27,7 @@ from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city_card import asked_claims
 from idp.demo.ledger_proof import ProvingLedger, ledgers_of
 from idp.demo.practice_witness import cosigned_by
-from idp.demo.walked import OPENID, SAML, ServiceVisited, Visitor, Walked, WalkStep, Weakened, Withheld, given_in
+from idp.demo.walked import OPENID, SAML, DemoVisitor, ServiceVisited, Walked, WalkStep, Weakened, Withheld, given_in
 from idp.demo.words import SERVICES
 from idp.keys.folder import load_keys
 from idp.ledger.checkpoint import VerifierKey
@@ -73,7 +73,7 @@ def visit(border: Border, citizen: str, at: str, service: str) -> ServiceVisited
         else:
             question = browser.submit(asking, {"citizen": citizen})
         leaving = _shared(browser, _expect(question, "the question"))
-        return Visitor(citizen, at, service).visited(_told(border, browser, leaving, steps))
+        return DemoVisitor(citizen, at, service).visited(_told(border, browser, leaving, steps))
 
 
 def visit_all(border: Border, but: str) -> tuple[ServiceVisited, ...]:
@@ -93,7 +93,7 @@ def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", servi
         question = _expect(browser.submit(crossed, {}), "the question")
         steps.done("receiving", "verifies and decrypts, decides what may go, and asks the citizen")
         arrived = _arrived(crossed, border.receiving, border.nodes[country])
-        who = Visitor(citizen, _sign_in(country.lower()), service)
+        who = DemoVisitor(citizen, _sign_in(country.lower()), service)
         ended = _ended(border, browser, question, ledgers, steps, (SAML, arrived), who)
         again = lambda asking: browser.submit(_crossed(browser, asking, citizen, _Steps()), {})  # noqa: E731 - said once
         ended = _with_own_page(ended, border, browser, f"/at/{country.lower()}", again)
@@ -111,7 +111,7 @@ def walk_card(border: Border, *, citizen: str = "sanne", service: str = "parking
         steps.done("receiving", "redeems the card's code, verifies what it got, decides what may go, and asks the citizen")
         # The card says what it is asked for, by the catalogue's names
         arrived = tuple(sorted(asked_claims(dict(parse_qsl(urlsplit(asking.url).query)).get("claims", ""))))
-        who = Visitor(citizen, "card", service)
+        who = DemoVisitor(citizen, "card", service)
         ended = _ended(border, browser, question, ledgers, steps, (OPENID, arrived), who)
         return _with_own_page(
             ended, border, browser, "/at/city-card", lambda asking: browser.submit(asking, {"citizen": citizen})
@@ -147,7 +147,7 @@ def _ended(
     ledgers: dict[str, ProvingLedger],
     steps: "_Steps",
     source: tuple[str, tuple[str, ...]],
-    who: Visitor,
+    who: DemoVisitor,
 ) -> Walked:
     """The rest of a walk, from the question on. `source` is how it was asked, and what arrived of it."""
     weakened, withheld, forms = _shown(question)

@@ -106,7 +106,7 @@ class Walked:
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class DemoVisitor:
     """Somebody at a service: the citizen, where they sign in, and the service."""
 
     citizen: str

@@ -34,7 +34,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Reply:
     """A decision of a service, for whoever is as `when` says."""
 
     granted: bool
@@ -51,10 +51,10 @@ class ServiceWords:
     lead: Text
     learns: Sequence[str]
     people: Sequence[Person]
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[Reply]
     letter: Text = field(default_factory=dict)
 
-    def decided(self, given: Mapping[str, object]) -> Outcome:
+    def decided(self, given: Mapping[str, object]) -> Reply:
         """The service's decision about somebody of whom it was told this. The last outcome takes whoever fits no other."""
         answers = {name: answer_of(value) for name, value in given.items()}
         fits = (one for one in self.outcomes if all(answers.get(name) is said for name, said in one.when.items()))
@@ -69,7 +69,7 @@ def answer_of(value: object) -> bool | None:
 
 
 def _words(said: dict[str, Any]) -> ServiceWords:
-    people, outcomes = ([kind(**one) for one in said[name]] for name, kind in (("people", Person), ("outcomes", Outcome)))
+    people, outcomes = ([kind(**one) for one in said[name]] for name, kind in (("people", Person), ("outcomes", Reply)))
     return ServiceWords(**{**said, "people": people, "outcomes": outcomes})
 
 

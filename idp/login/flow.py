@@ -41,7 +41,7 @@ from idp.login.states import (
     Onward,
     Released,
     Requested,
-    Waiting,
+    WaitingAnswer,
     speaking,
 )
 from idp.login.suspension import Suspension
@@ -216,7 +216,7 @@ class Broker:
             commit_fresh(self._commits, Unit(tenant=self._tenant, approvals=rows))
         return asking
 
-    def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Waiting:
+    def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | WaitingAnswer:
         """The citizen's choice, as one unit: marks, record and what is parked. Durable before it returns.
 
         The answer waits for the citizen to go on (`Answers.go_on`), but for a release at a sending node, and one where an
@@ -243,9 +243,9 @@ class Broker:
         parked = (self.answers.parked(decided.login, onward, secret, now),)
         unit = Unit(tenant=self._tenant, record=record, approvals=approvals, parked=parked)
         first = self._commit(decided, choice, secret, now, unit, ONWARD_LIFE)
-        return Waiting(decided.login, onward, secret, first=first)
+        return WaitingAnswer(decided.login, onward, secret, first=first)
 
-    def cancel(self, login: Requested | Asked, now: int) -> Waiting:
+    def cancel(self, login: Requested | Asked, now: int) -> WaitingAnswer:
         """The citizen went back before anybody signed them in: the marks of login and request alone.
 
         Nobody was authenticated, so nothing is recorded: else any visitor could grow the ledger without end.
@@ -266,9 +266,9 @@ class Broker:
             decision=DecisionRow(login_digest(login.login), Choice(CANCEL).digest(secret), now + ONWARD_LIFE),
         )
         first = commit_once(self._commits, self._decisions, unit, now)
-        return Waiting(login.login, onward, secret, first=first)
+        return WaitingAnswer(login.login, onward, secret, first=first)
 
-    def _release(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Waiting:
+    def _release(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | WaitingAnswer:
         self.answers.check_releasable(decided, now)
         if not choice.shared <= (frozenset() if decided.shared is not None else set(decided.decision.optional)):
             raise RequestRefused("a box that the page does not have", code="other_site")
@@ -322,7 +322,7 @@ class Broker:
             raise
         if not waits:
             return released
-        return Waiting(login, onward, secret, released.receipt, _text(phone), browser, first)
+        return WaitingAnswer(login, onward, secret, released.receipt, _text(phone), browser, first)
 
     def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit, life: int) -> bool:
         """Complete the unit with the marks and the row of the decision, and commit it once. Returns as `commit_once`."""

@@ -92,7 +92,7 @@ class Answers:
         return self._sealer.derive(PHONE, login.encode(), secret, at=onward.at)[:PHONE_BYTES]
 
     def kept(self, login: LoginId, secret: bytes, now: int) -> Onward:
-        """What this browser decided and has not gone on with. Raises `Replayed` where there is nothing, or no more."""
+        """This browser's decision that has not gone on yet. Raises `Replayed` where there is nothing, or no more."""
         handle = _handle(login, secret)
         try:
             row = self._decisions.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)

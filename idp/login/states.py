@@ -278,7 +278,7 @@ class Onward:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingAnswer:
     """A login that is recorded and whose citizen has not gone on yet (decision 0074).
 
     `secret` is what the browser's Strict cookie has. `receipt` and `phone` are handles of the citizen's receipt: one for

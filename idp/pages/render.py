@@ -14,7 +14,7 @@ from idp.pages.logout_view import LogoutView
 from idp.pages.picker_view import PickerView
 from idp.pages.qr_code import qr_code
 from idp.pages.static import StaticFile
-from idp.pages.switch import Switch, at, sealed
+from idp.pages.switch import LanguageSwitch, at, sealed
 from idp.pages.theme import OWN_THEME, Theme
 from idp.pages.trial_view import TrialView
 from idp.pages.views import (
@@ -77,7 +77,7 @@ class Pages:
         one_country = not view.sought and len(named) > 1 and len({choice.country for _, choice in named}) == 1
         link = view.link("remember=yes&language=" if view.remembering else "language=")
         # What is ticked is kept
-        switch = Switch(action=view.address, form="choice") if view.optional else Switch(link=link)
+        switch = LanguageSwitch(action=view.address, form="choice") if view.optional else LanguageSwitch(link=link)
         title = language.say("picker.title_services" if one_country else "picker.title")
         return self._page(
             "picker",
@@ -127,7 +127,7 @@ class Pages:
             at_once=False,
             missing=view.missing,
             action=view.action,
-            switch=Switch(action=view.rewording, fields=view.fields[:2]) if view.rewording else None,
+            switch=LanguageSwitch(action=view.rewording, fields=view.fields[:2]) if view.rewording else None,
         )
 
     @property
@@ -312,7 +312,7 @@ class Pages:
             switch=sealed(again),
         )
 
-    def _onward(self, language: Language, *, switch: Switch | None = None, **parts: object) -> str:
+    def _onward(self, language: Language, *, switch: LanguageSwitch | None = None, **parts: object) -> str:
         """Render a page that leads on to a checked address: by link and refresh, or by a posted form."""
         defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "receipt": "", "script": SUBMIT_SCRIPT}
         return self._page("onward", language, switch=switch, **defaults | parts)
@@ -321,7 +321,7 @@ class Pages:
         """The other languages: each tag, and the language's name for itself."""
         return tuple((tag, one.writing.own_name) for tag, one in self._languages.items() if tag != language.tag)
 
-    def _page(self, name: str, language: Language, *, switch: Switch | None = None, **parts: object) -> str:
+    def _page(self, name: str, language: Language, *, switch: LanguageSwitch | None = None, **parts: object) -> str:
         return self._templates[name].render(
             language=language.tag,
             direction=language.direction,
@@ -337,9 +337,9 @@ class Pages:
         )
 
 
-def _question(rewording: str) -> Switch | None:
+def _question(rewording: str) -> LanguageSwitch | None:
     """The switch of a page whose form asks: the form is posted there, in place of its answer."""
-    return Switch(action=rewording, form="question") if rewording else None
+    return LanguageSwitch(action=rewording, form="question") if rewording else None
 
 
 def _own(path: str) -> None:

@@ -7,7 +7,7 @@ PATH = "/language"
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class LanguageSwitch:
     """Links that begin with `link`, or buttons of a `form` that post `fields` to our path `action`.
 
     The form is one of the page, or one of their own.
@@ -19,11 +19,11 @@ class Switch:
     form: str = "languages"
 
 
-def at(address: str) -> Switch | None:
+def at(address: str) -> LanguageSwitch | None:
     """The switch of a page with an address of its own; None if it has none."""
-    return Switch(fields=(("at", address),)) if address else None
+    return LanguageSwitch(fields=(("at", address),)) if address else None
 
 
-def sealed(page: str) -> Switch | None:
+def sealed(page: str) -> LanguageSwitch | None:
     """The switch of a page that lies sealed in it; None if it does not."""
-    return Switch(fields=(("page", page),)) if page else None
+    return LanguageSwitch(fields=(("page", page),)) if page else None

@@ -166,7 +166,7 @@ class WhyRequest(ClientCredentials):
     reference: str
 
 
-class RecordedStep(BaseModel):
+class OwnStep(BaseModel):
     """A step of a sign-in on the service's own leg. `code` and `check` are "" where nothing failed."""
 
     model_config = ConfigDict(extra="forbid")
@@ -182,12 +182,12 @@ class RecordedStep(BaseModel):
 
 
 class OwnSteps(BaseModel):
-    """What is recorded of the service's own leg; no steps where nothing is, or it is not the service's."""
+    """The recorded steps of the service's own leg; no steps where nothing is, or it is not the service's."""
 
     model_config = ConfigDict(extra="forbid")
     reference: str | None = None
     move: str
-    steps: list[RecordedStep]
+    steps: list[OwnStep]
 
 
 class TokenResponse(BaseModel):

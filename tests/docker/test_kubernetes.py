@@ -23,7 +23,7 @@ PORTS = {port["name"]: port["containerPort"] for port in BROKER["ports"]}
 
 
 def mounted(container: dict[str, list[dict[str, str]]]) -> dict[str, dict[str, str]]:
-    """What a container mounts, by its path."""
+    """The mounts of a container, by path."""
     return {each["mountPath"]: each for each in container["volumeMounts"]}
 
 

@@ -116,7 +116,7 @@ def headings(page: Page) -> list[str]:
 
 
 def targets(page: Page) -> list[str]:
-    """What is too small for a finger (2.5.8), with everything open."""
+    """The controls that are too small for a finger (2.5.8), with everything open."""
     page.evaluate(_OPEN)
     return [f"too small: {each}" for each in page.evaluate(_with_parts(_TARGETS), MIN_TARGET)]
 

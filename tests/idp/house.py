@@ -18,7 +18,7 @@ from idp.login.finish import Choice
 from idp.login.flow import Broker
 from idp.login.sealing import Sealer
 from idp.login.standing import StandingApprovals
-from idp.login.states import GRANT, Asked, Decided, Grant, Refused, Released, Waiting
+from idp.login.states import GRANT, Asked, Decided, Grant, Refused, Released, WaitingAnswer
 from idp.login.suspension import Suspension
 from idp.ports import Unit
 from idp.protocols.oidc.parts import OpenIDParts
@@ -201,7 +201,7 @@ class Unchanged:
         return None
 
 
-def gone_on(broker: Broker, ended: Released | Waiting, now: int) -> Released | Refused:
+def gone_on(broker: Broker, ended: Released | WaitingAnswer, now: int) -> Released | Refused:
     """The end of a login whose citizen goes on, where there is a last page."""
     if isinstance(ended, Released):
         return ended

@@ -81,7 +81,7 @@ def timeline(reference: str, steps: Iterable[RecordedStep], *, leg: str = "", pa
 
 
 def sentence(step: RecordedStep) -> str:
-    """What happened, in one or two sentences."""
+    """Say what happened, in one or two sentences."""
     size = f" It had at most {step.size} KiB." if step.size else ""
     if step.step != FAILED:
         return _SAYS[step.step] + size

@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from connectors.connector import Outbound, Post
 from idp.login.finish import Choice
 from idp.login.sealing import LoginId
-from idp.login.states import DECIDED, Asked, Decided, Released, Waiting, speaking
+from idp.login.states import DECIDED, Asked, Decided, Released, WaitingAnswer, speaking
 from idp.monitoring.recorder.recorder import SENT
 from idp.monitoring.steps import LoginStep
 from idp.pages.languages import spoken
@@ -166,7 +166,7 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
             with suppress(StoreUnavailable):  # no browser has it any more, and it ends by itself
                 site.sessions.end((ended.session.left,), now)
     language = site.language(request, wished)
-    if isinstance(ended, Waiting):
+    if isinstance(ended, WaitingAnswer):
         return onward.last_page(site, ended, language, kept)
     site.record(request, SENT)
     kept += after_decision(decided.login, secret)

@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from connectors.signatures.jws import base64url
 from idp.login.flow import CANCEL
 from idp.login.sealing import LoginId
-from idp.login.states import ONWARD_LIFE, Onward, Released, Waiting
+from idp.login.states import ONWARD_LIFE, Onward, Released, WaitingAnswer
 from idp.monitoring.recorder.recorder import DENIED, SENT
 from idp.pages.last_view import SECONDS, LastView
 from idp.pages.views import Ending
@@ -52,7 +52,7 @@ def routes(site: Site) -> list[PageRoute]:
     ]
 
 
-def last_page(site: Site, waiting: Waiting, language: str, kept: Sequence[Cookie]) -> Response:
+def last_page(site: Site, waiting: WaitingAnswer, language: str, kept: Sequence[Cookie]) -> Response:
     """The page after a decision that is recorded."""
     view = _view(site, waiting.login, waiting.onward, waiting.secret, language)
     cookies_kept = [*kept, *after_decision(waiting.login, waiting.secret, ONWARD_LIFE)]

@@ -114,7 +114,7 @@ def test_a_catalogue_that_is_not_whole_is_refused(message: str, problem: str) ->
 
 
 def test_titles_of_ours_are_the_texts_by_which_the_policies_know_them() -> None:
-    """Who changes one in `policies` changes the English phrase, and so every translation."""
+    """A change in `policies` changes the English phrase, and so every translation."""
     for text in (
         *(one.title for one in STANDARD.attributes.values()),
         *(SIGNED_IN.title, SIGNED_IN.law, SIGNED_IN.controller.name, TITLE),
