@@ -109,7 +109,7 @@ def test_a_whole_login_and_the_service_does_not_know_the_difference(citizen: Vis
     assert op.hits == ["/token", "/jwks", "/userinfo"]
 
 
-@pytest.mark.spec("issue 32 item 2; OpenID Connect Core §5.4, §5.5")
+@pytest.mark.spec("issue 32 item 2; OpenID Connect Core §5.5")
 @pytest.mark.parametrize("by_claims", [True, False], ids=["claims", "scopes"])
 def test_only_what_is_ticked_is_asked_of_the_provider(
     visitor: Visitor, stage: Stage, op: Upstream, tmp_path: Path, *, by_claims: bool
