@@ -79,7 +79,7 @@ def picker(browser: Browser, city: City) -> Page:
 
 def countries(page: Page) -> list[str]:
     """Those that can be chosen."""
-    found = page.tree.xpath("//ul[@class='countries']//a//*[@class='country']/text()")
+    found = page.tree.xpath("//ul[@class='countries']//*[self::a or self::button]//*[@class='country']/text()")
     assert isinstance(found, list)
     return [str(name) for name in found]
 
