@@ -112,10 +112,10 @@ class Citizen(Visitor):
     def at_country(self, provider: str, **changes: str | None) -> Answer:
         """Choose a country, and go through its node: the page on which its answer waits to be posted."""
         leaving = self.asks(self.login(**changes), provider)
-        if leaving.status == 303:
-            page = send(self.http, "GET", leaving.headers["location"])
+        if leaving.status == 303 or not leaving.fields:
+            page = send(self.http, "GET", leaving.onward)
         else:
-            (url,) = leaving.found("//form/@action")
+            (url,) = leaving.found("//main//form/@action")
             page = posted(self.http, url, leaving.fields)
         assert page.status_code == 200, page.text
         return Answer(page.status_code, page.headers, page.text)
@@ -172,7 +172,7 @@ class Traveller(Browser):
 
     def back(self, page: Answer) -> Answer:
         """Post what a page of ours posts, to the node whose address it has."""
-        (url,) = page.found("//form/@action")
+        (url,) = page.found("//main//form/@action")
         answer = posted(self.http, url, page.fields)
         return Answer(answer.status_code, answer.headers, answer.text)
 

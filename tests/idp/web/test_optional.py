@@ -98,7 +98,7 @@ def test_languages_search_and_remembering_keep_the_ticks(traveller: Traveller) -
     found = traveller.go("POST", f"/login/{login}/countries", fields={**typed, "language": "et"})
     assert found.found("string(/html/@lang)") == ["et"]
     assert _boxes(found) == {EMAIL: True, "remember": True}
-    assert found.found("//nav//button[@formaction]/@formaction") == [f"/login/{login}/at/fi"]
+    assert found.found("//main//nav//button[@formaction]/@formaction") == [f"/login/{login}/at/fi"]
     leaving = traveller.go("POST", f"/login/{login}/at/fi", fields=typed)
     assert traveller.jar["__Host-country"] == "fi"
     assert natural("EmailAddress") in {one.name for one in traveller.read(leaving.onward)[0].attributes}
@@ -113,7 +113,7 @@ def test_languages_search_and_remembering_keep_the_ticks(traveller: Traveller) -
 @pytest.mark.spec("issue 32 item 2")
 def test_whoever_is_sent_to_a_country_without_the_list_gets_the_boxes_first(traveller: Traveller) -> None:
     page = traveller.authorize(acr_values="country:FI")
-    assert page.found("//nav//button[@formaction]/@formaction") == [f"/login/{login_of(page)}/at/fi"]
+    assert page.found("//main//nav//button[@formaction]/@formaction") == [f"/login/{login_of(page)}/at/fi"]
     assert (page.heading, _boxes(page)) == ("Before you sign in", {EMAIL: False})
     plain = traveller.authorize(acr_values="country:FI", scope="openid purpose:resident-parking")
     assert _boxes(plain) == {EMAIL: False}, "a request for nothing by name asks for all that the purpose needs"
