@@ -24,11 +24,11 @@ class Traveller(Browser):
     def __init__(self) -> None:
         super().__init__()
         self.message = ""
-        self._http.event_hooks = {"response": [self._watch]}
+        self._http.event_hooks = {"request": [self._watch]}
 
-    def _watch(self, response: httpx2.Response) -> None:
-        query = parse_qs(urlsplit(response.headers.get("location", "")).query)
-        if "SAMLRequest" in query and urlsplit(response.headers["location"]).path == "/eidas/sso":
+    def _watch(self, request: httpx2.Request) -> None:
+        query = parse_qs(request.url.query.decode())
+        if "SAMLRequest" in query and request.url.path == "/eidas/sso":
             octets = zlib.decompressobj(-15).decompress(base64.b64decode(query["SAMLRequest"][0]))
             self.message = _message_id(octets)
 
