@@ -10,7 +10,7 @@ from idp.demo.loopback import client, send
 from idp.keys.file import create_saml_key
 from tests.interop.client_stage import Failed
 from tests.interop.peer import Flow
-from tests.interop.programs import Started, end_of
+from tests.interop.programs import START_SECONDS, Started, end_of
 from tests.interop.programs import running as run
 
 # A program starts with much of one core, and waits in between
@@ -96,6 +96,8 @@ def started(instance: Instance, command: Command, broker_metadata: bytes, path: 
     words, more = command(instance)
     with run(words, {**instance.environment, **more}, instance.folder, instance.port):
         with client() as http:
+            # Some listen before they have read their own modules: gunicorn's worker is one
+            http.timeout = START_SECONDS
             answer = send(http, "GET", f"{instance.base}{path}")
         if answer.status_code != 200:
             raise Failed(f"its metadata: status {answer.status_code}\n{end_of(instance.log)}")

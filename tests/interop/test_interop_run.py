@@ -1,5 +1,6 @@
 """`make interop` calls a failure the peer's own only where that is proved, and its page fits its list of peers."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,10 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from idp.demo import loopback
 from tests.interop import run
+from tests.interop.instance import Instance, started
 from tests.interop.peer import Fault, Flow, Outcome, Role, Session
+from tests.ports import free_port
 
 SHORT = Fault("short", "16 characters", "Its code_verifier is too short.", source="lib.pm", line="random(16)")
+# It listens, and gives its first answer a second later
+SLOW = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Slow(BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(1)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<metadata/>")
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Slow).serve_forever()
+"""
 
 
 @dataclass
@@ -101,3 +117,11 @@ def test_the_exit_code_says_whether_every_failure_is_the_peers_own(
     monkeypatch.setenv("CI", "true")
     assert ended(missing) == 1
     assert '"result": "not installed"' in capsys.readouterr().out
+
+
+def test_a_program_that_listens_before_it_can_answer_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopback, "TIMEOUT", 0.1)
+    instance = Instance(Flow("usual"), "slow", free_port(), tmp_path / "slow", "", "")
+    words = [sys.executable, "-c", SLOW, str(instance.port)]
+    with started(instance, lambda _: (words, {}), b"", "/metadata") as published:
+        assert published == b"<metadata/>"
