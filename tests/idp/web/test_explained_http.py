@@ -29,7 +29,7 @@ from policies.load import Configuration
 from policies.parameters import SORTS
 from policies.parties import ClientId, ProviderId, PurposeId
 from tests.idp.web.stage import Stage
-from tests.idp.web.test_enforced_http import ENFORCED, PARTY, PURPOSE
+from tests.idp.web.test_enforced_http import ENFORCED, PARTY, PURPOSE, WEAK
 from tests.idp.web.visitor import Answer, Visitor
 
 WIDER = ('birthdate = "age_over(18)"', 'birthdate = "exact"', 'address = "resident_of(Storkhaven)"', 'address = "exact"')
@@ -104,13 +104,16 @@ def wish(chance: Random, configuration: Configuration, purpose_id: PurposeId) ->
     return made
 
 
-def captured(stage: Stage, broker: Broker, provider: str, response: str, file: Path) -> Offered:
-    """The country's answer, as `policy explain --response` reads it."""
+def captured(stage: Stage, broker: Broker, provider: str, response: str, file: Path) -> Offered | None:
+    """The country's answer, as `policy explain --response` reads it; None if its level is one that nobody registered."""
     file.write_text(response, encoding="ascii")
     options = Options(kind=MessageKind.RESPONSE, now=stage.clock(), config=broker.folder, party=provider)
     with ExitStack() as stack:
         result = inspect_file(str(file), inspector_of(options, stage.clock, stack))
-    assert result.accepted is not None
+    if result.accepted is None:
+        assert result.refusal is not None
+        assert (result.refusal.code, result.refusal.check) == ("assurance_too_low", "authn_context_unknown")
+        return None
     assert result.accepted.offered is not None
     return result.accepted.offered
 
@@ -132,6 +135,11 @@ def one_login(visitor: Visitor, stage: Stage, broker: Broker, chance: Random, fi
     fields = visitor.signs_in(visitor.asked(login, provider), citizen)
     offered = captured(stage, broker, provider, fields["SAMLResponse"], file)
     page = visitor.returns(fields)
+    if offered is None:
+        assert (page.status, page.heading) == (403, WEAK)
+        assert "assurance_too_low" in page.found("//main//dl//code/text()")
+        assert len(page.found("//main//dl[1]//dd")) == 1, "what is needed; no level is guessed"
+        return "unknown level"
     on = datetime.fromtimestamp(stage.clock(), tz=UTC).date()
 
     def explained(*refused: AttributeName) -> Explanation:
@@ -174,7 +182,7 @@ def test_random_logins_are_as_explained(
         one_login(visitor, stage, chance.choice(brokers), chance, tmp_path / "answer.b64") for _ in range(logins)
     )
     print(f"{logins} logins replayed: {dict(ended)}")
-    assert set(ended) == {"released", "stopped", "too low"}, "each way to end occurs"
+    assert set(ended) == {"released", "stopped", "too low", "unknown level"}, "each way to end occurs"
 
 
 def test_the_command_explains_a_captured_answer(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_who_is_informed_continues_or_leaves_and_the_record_says_so(visitor: Vis
     with stage.other_broker(tmp_path / "b", {PURPOSE: (BASIS, INFORMS)}) as visitor.port:
         page = visitor.question()
         assert page.heading == "This goes to Resident parking"
-        assert page.found("//main//button[not(@hidden)]/@value") == ["continue", "cancel"]
+        assert page.found("//main//button[not(@hidden)]/@value") == ["continue", "cancel", "longer"]
         assert page.found("//input[@type='checkbox']/@name") == ["share.email"]
         told = page.found("//details[summary/@id='who']//dd//text()")
         assert told[-4:] == [

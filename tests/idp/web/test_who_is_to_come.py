@@ -21,7 +21,8 @@ def test_somebody_else_is_asked_nothing_and_the_service_is_told_so(visitor: Visi
     page = visitor.returns(visitor.signs_in(visitor.asked(visitor.login(id_token_hint=hint))))
     assert (page.status, page.heading) == (403, "You are not the person whom the service asked for")
     assert (page.back["error"], page.back["error_description"]) == ("login_required", SENTENCES["login_required"])
-    assert not page.found("//button"), "nothing is shown to them, and nothing can be approved"
+    assert not page.found("//main//button | //main//form"), "nothing is shown to them, and nothing can be approved"
+    assert {*page.found("//button/@name"), *page.found("//form/@id")} == {"language", "languages"}
     (line,) = [line for line in logs if line["event"] == "refused"]
     assert (line["code"], line["check"], line["reference"]) == ("other_person", "hinted_subject", page.reference)
     assert hint not in repr(line)
