@@ -107,7 +107,7 @@ def test_with_another_redirect_address_chromium_stays_on_our_page(stage: Snippet
     with running(stage, "secret") as app, Hops() as hops, window(chromium) as opened_window:
         opened_window.page.goto(begun(hops, app, redirect_uri=f"{app.redirect_uri}?next=1"))
         assert opened_window.page.url.startswith(stage.issuer)
-        expect(opened_window.page.locator("main")).to_contain_text("Only the operator of the service can mend this")
+        expect(opened_window.page.locator("main")).to_contain_text("The service has to put this right")
         assert app.base not in opened_window.page.content()
 
 
