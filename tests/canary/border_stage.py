@@ -4,14 +4,15 @@ import base64
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from connectors.formats.eidas.registry import PERSON_IDENTIFIER
 from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion
 from connectors.profiles import EIDAS
+from connectors.signatures.jws import from_base64url
 from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.verification_result import SignedMessage
@@ -22,7 +23,13 @@ from idp.demo.border import LANDS, Border, Land, known_to
 from idp.demo.browser import Page
 from idp.demo.citizens import HIGH, LOW, SUBSTANTIAL, Citizen
 from idp.keys.folder import load_keys
+from idp.keys.hourly_keys import HourlyKeys
 from idp.ledger.leaf import open_opening
+from idp.login.sealing import LoginId, Sealer
+from idp.store.engine import open_engine
+from idp.store.sealing_rows import StoredSealingKeys
+from idp.system.clock import system_clock
+from idp.web.login_cookies import STRICT
 from policies.parties import EntityId
 from tests.canary.needles import search
 from tests.canary.stage import VALUES, Seen, Watcher
@@ -85,6 +92,11 @@ class Traveller(Watcher):
             page, boxes | {name.replace("share_", "share."): value for name, value in fields.items()}, DECISION
         )
 
+    def secrets(self, node: str) -> dict[LoginId, bytes]:
+        """The secrets of the Strict cookies that this browser has of a node, by their logins."""
+        ours = {name: value for (host, name), (value, _) in self._jar.items() if host == urlsplit(node).netloc}
+        return {LoginId(name[len(STRICT) :]): from_base64url(ours[name]) for name in ours if name.startswith(STRICT)}
+
     def onward(self, page: Page) -> Page:
         """From a page that ends a login at a sending node, back to the receiving one, as its button leads."""
         return self.submit(page, {}, "//form[.//input[@name='SAMLResponse']]")
@@ -144,6 +156,20 @@ def strings_of(content: object) -> Iterator[str]:
     elif isinstance(content, Sequence) and not isinstance(content, str):
         for value in content:
             yield from strings_of(value)
+
+
+@contextmanager
+def sealer_of(folder: Path) -> Iterator[Sealer]:
+    """Opens what lies parked at a node, for whoever has its handle."""
+    settings = load_settings(folder)
+    engine = open_engine(settings.database_url)
+    wrapping = load_keys(settings.key_folder, settings.origin).sealing
+    rows = StoredSealingKeys(engine=engine, tenant=settings.tenant)
+    keys = HourlyKeys(tenant=settings.tenant, wrapping=wrapping, rows=rows, clock=system_clock, revoked=lambda _: 0)
+    try:
+        yield Sealer(tenant=settings.tenant, keys=keys)
+    finally:
+        engine.dispose()
 
 
 # Metadata of others, and the files of the configuration, which two nodes may share

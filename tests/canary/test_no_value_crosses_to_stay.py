@@ -1,6 +1,7 @@
 """Reading on both sides of a border: after logins that end in every way no node holds a value, and no two share an id."""
 
 import base64
+import hashlib
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from idp.demo.browser import Page, WalkError
 from idp.keys.folder import load_keys
 from idp.ledger.operator_records import METADATA
 from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, draft_node, new_record
+from idp.login.onward import _handle
+from idp.login.sealing import LoginId
+from idp.login.states import ONWARD, ONWARD_LIFE
 from idp.store.engine import database_file
 from idp.store.store import open_store
 from policies.parties import EntityId
@@ -33,6 +37,7 @@ from tests.canary.border_stage import (
     in_files,
     in_openings,
     openings_of,
+    sealer_of,
 )
 from tests.canary.needles import needles, search
 from tests.canary.stage import VALUES, Seen, until_it_takes_logins
@@ -57,6 +62,7 @@ class Run:
     passed: set[str] = field(default_factory=set)  # identifiers of what crossed
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)  # by side
     logs: dict[str, bytes] = field(default_factory=dict)
+    left: dict[LoginId, bytes] = field(default_factory=dict)  # refused at a sending node: the browser's secret
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -120,6 +126,7 @@ def end_at_the_sending_node(found: Run) -> None:
     with Traveller(found.border, found.seen) as browser:
         left = browser.decide(browser.to_the_node("canary"), choice="cancel")
         ended(found, browser, "cancelled at the sending node", left)
+        found.left |= browser.secrets(found.border.nodes["EE"])
     for name, spoil in SPOILED.items():
         with Traveller(found.border, found.seen) as browser:
             posting = browser.submit(browser.to_the_sign_in(), {"citizen": "canary"})
@@ -256,7 +263,7 @@ def test_what_a_ledger_keeps_encrypted_betrays_no_value_to_whoever_has_its_keys(
 
 @pytest.mark.spec("decisions.md 26")
 @pytest.mark.parametrize("country", ["EE", "BG"])
-def test_a_sending_node_keeps_node_message_and_time_alone(run: Run, country: str) -> None:
+def test_a_sending_node_keeps_node_message_and_time_alone(run: Run, sought: dict[bytes, str], country: str) -> None:
     for one in openings_of(run.border.sending[country]):
         # An approval of metadata is of no login: it names the node, and what its metadata said
         facts = {"digest", "peer"} if "peer" in one else {"message", "node"}
@@ -266,7 +273,17 @@ def test_a_sending_node_keeps_node_message_and_time_alone(run: Run, country: str
         kept = "SELECT count(*) FROM records WHERE subject IS NOT NULL OR login_opening IS NOT NULL"
         assert connection.execute(kept).fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM subjects").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM parked").fetchone() == (0,)
+        parked = connection.execute("SELECT kind, digest, payload, ends FROM parked").fetchall()
+    # A refusal leaves the node's request for as long as its last page may be read
+    kept_for = {hashlib.sha256(_handle(*one)).digest(): one for one in run.left.items() if country == "EE"}
+    assert {(kind, digest) for kind, digest, *_ in parked} == {("onward", digest) for digest in kept_for}
+    with sealer_of(run.border.sending[country]) as sealer:
+        for kind, digest, payload, ends in parked:
+            opened = sealer.unpark(kind, _handle(*kept_for[digest]), payload, 0)
+            onward = ONWARD.load(opened)
+            assert (onward.word, onward.decided, onward.approved, onward.values_nonce) == ("cancel", None, None, "")
+            assert search(opened, sought) == set()
+            assert ends == onward.pressed + ONWARD_LIFE
 
 
 def test_no_address_no_header_and_no_page_but_where_the_citizen_decides_holds_a_value(
