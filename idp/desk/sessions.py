@@ -6,7 +6,7 @@ A session is short, and lies sealed under its browser's handle. Each request loo
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import urandom
 from typing import Protocol
 
@@ -70,7 +70,7 @@ class DeskSessions:
         said = json.dumps({**asdict(session), "url": self._url}).encode()
         mark = Mark(self._kind, hashlib.sha256(once).digest(), end)
         self._rows.commit(Unit(self._tenant, marks=(mark,), parked=(self._sealer.park(self._kind, handle, said, end),)))
-        return session, Cookie(self._cookie, base64url(handle), SESSION_SECONDS, "Strict")
+        return replace(session, token=_token(handle)), Cookie(self._cookie, base64url(handle), SESSION_SECONDS, "Strict")
 
     def current(self, cookies: Mapping[str, str], now: int) -> DeskSession | None:
         """The session of this browser, None where none is alive or its holder is not listed any more."""

@@ -34,6 +34,7 @@ from tests.desk.stage import DeskStage
 from tests.idp.changes.signing import Person, person
 from tests.idp.cli.command import ciconia, in_process, json_of, serving
 from tests.idp.server.crew import until
+from tests.ports import free_port
 
 ANNA, BERT = person("anna"), person("bert")
 JUHAN = next(one for one in CITIZENS if one.key == "juhan").attributes["person_identifier"]
@@ -186,7 +187,8 @@ def test_a_restore_needs_the_key_folder_and_no_other_keys_of_persons_are_served(
     assert code == 0, said
     shutil.copytree(separated.config, again, ignore=shutil.ignore_patterns("ciconia.db*"))
     settings = again / SETTINGS_FILE
-    settings.write_text(settings.read_text(encoding="utf-8").replace(str(separated.index), str(index)), encoding="utf-8")
+    text = settings.read_text(encoding="utf-8").replace(str(separated.index), str(index))
+    settings.write_text(text, encoding="utf-8")
     ran = in_process("restore", "--config", again, "--from", file)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     # It was not served yet, and knows its keys all the same
@@ -195,6 +197,11 @@ def test_a_restore_needs_the_key_folder_and_no_other_keys_of_persons_are_served(
         assert "a second name" not in in_process("doctor", "--offline", "--config", again).stdout
         (index / name).write_text("ab" * 32)
         assert "a second name" in in_process("doctor", "--offline", "--config", again).stdout
+    # The broker's own port was told a while ago: since then somebody else may listen there
+    assert f"127.0.0.1:{separated.stage.broker_port}" in text
+    settings.write_text(
+        text.replace(f"127.0.0.1:{separated.stage.broker_port}", f"127.0.0.1:{free_port()}"), encoding="utf-8"
+    )
     refused = ciconia("serve", "--config", again)
     assert refused.returncode == 1
     assert "another pairwise.key or index.key" in refused.stderr
