@@ -160,6 +160,12 @@ def past_the_languages(page: Page) -> None:
     page.keyboard.press("Tab")
 
 
+def speak(page: Page, language: str) -> None:
+    """Choose a language from the page's list."""
+    page.click(".languages summary")
+    page.click(f".languages [lang={language}]")
+
+
 def tab_to(page: Page, element: str) -> None:
     """Tab until the keyboard reaches `element`, as `focused` names it."""
     stops: list[str] = []
