@@ -301,11 +301,15 @@ class OpenIDProvider:
         return party
 
     def _answer(self, origin: Origin, answer: tuple[tuple[str, str], ...], now: int) -> Outbound:
-        """To the verified redirect address. Raises `AllRevoked` where a JWT is asked for and no key could sign it."""
-        to = read_protocol(origin)
+        """To the redirect address, if it is registered still.
+
+        Raises:
+            RequestRefused: It is registered no more.
+            AllRevoked: A JWT is asked for and no key could sign it.
+        """
+        party, to = self._registered(origin), read_protocol(origin)
         fields = (*answer, *((("state", to.state),) if to.state else ()))
         if to.response_mode in SIGNED:
-            party = self._registered(origin)
             # RFC 9207 §2.4: `iss` is inside, and nowhere else
             signed = signed_answer(fields, party, self._parts.issuer, self._parts.signers, now)
             fields, iss = (("response", signed),), ""

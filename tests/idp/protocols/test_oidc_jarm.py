@@ -109,6 +109,15 @@ def test_without_a_key_nobody_is_sent_to_sign_in_and_no_error_goes_unsigned() ->
         city.provider.refuse(jwt, ReleaseDenied("x"), NOW)
 
 
+@pytest.mark.parametrize("mode", ["query", "form_post", "query.jwt"])
+def test_nothing_goes_to_an_address_that_is_registered_no_more(mode: str) -> None:
+    city = City(party(redirect_uris=("https://parking.storkhaven.example/another",)))
+    with pytest.raises(RequestRefused, match="registered no more"):
+        city.provider.answer(released(mode), NOW)
+    with pytest.raises(RequestRefused, match="registered no more"):
+        city.provider.refuse(released(mode).grant.origin, ReleaseDenied("x"), NOW)
+
+
 def test_an_answer_is_no_id_token() -> None:
     city = City()
     token = answer(city.provider.answer(released("query.jwt"), NOW))["response"]
