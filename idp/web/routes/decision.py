@@ -168,13 +168,13 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
     language = site.language(request, wished)
     if isinstance(ended, WaitingAnswer):
         return onward.last_page(site, ended, language, kept)
-    site.record(request, SENT)
     kept += after_decision(decided.login, secret)
     service, towards = site.screens.service(origin, language), site.screens.towards
     receipt = RECEIPT_PATH if ended.receipt else ""
 
     def made() -> Response:
         answer = site.frontends[origin.frontend].answer(ended, now)
+        site.record(request, SENT)
         return site.answer(answer, service, language, kept, towards, receipt=receipt)
 
     unsent = partial(site.broker.answers.not_sent, ended, decided.login, now)

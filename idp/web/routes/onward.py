@@ -96,7 +96,6 @@ def _goes_on(site: Site, request: Request) -> Response:
             ended = site.broker.answers.go_on(login, onward, secret, now)
     except (PeerUnavailable, Suspended, AllRevoked) as error:
         return stopped(site, request, error, origin, now, wished=asked.languages)
-    site.record(request, SENT if isinstance(ended, Released) else DENIED)
     language, kept = site.language(request, asked.languages), after_decision(login, secret)
     service, towards = site.screens.service(origin, language), site.screens.towards
 
@@ -106,6 +105,7 @@ def _goes_on(site: Site, request: Request) -> Response:
         else:
             denied = ReleaseDenied(ending_of(onward.word))
             answer = site.frontends[origin.frontend].refuse(origin, denied, now, ended.answer_key)
+        site.record(request, SENT if isinstance(ended, Released) else DENIED)
         return site.send(answer, language, kept, towards, service=service)
 
     unsent = partial(site.broker.answers.not_sent, ended, login, now)
