@@ -185,7 +185,7 @@ def look(reader: OperatorReader, given: Mapping[str, str], who: str) -> Sequence
         return [Notice("desk.plan.nothing"), form]
     if given.get("act") != "write":
         return [*plan_blocks(plan), *diffs(now.bundle, files), replace(form, plan=plan.digest)]
-    if not hmac.compare_digest(plan.digest, given.get("plan", "")):
+    if not hmac.compare_digest(plan.digest.encode(), given.get("plan", "").encode()):
         raise Conflict("proposal", "something else is in force, or the text is another than was shown")
     made = Proposal(plan.digest, plan.base.number, who, reader.clock(), why, files)
     if not reader.proposals.write(made):
