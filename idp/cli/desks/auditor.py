@@ -13,6 +13,7 @@ from idp.application.mandate_desk import MandateDesk
 from idp.application.operator_acts import UNPLACED, opened_store
 from idp.application.recorded_act import record_in
 from idp.cli.console import CommandRefused, answer, plain, trying
+from idp.cli.desks.holders import state_of
 from idp.cli.options import AsJson, Folder
 from idp.config.setting_types import AuditorSettings
 from idp.config.settings import Settings, load_settings
@@ -86,7 +87,7 @@ def list_auditors(config: Folder, *, as_json: AsJson = False) -> None:
         {"name": one.name, "enrolled": bool(one.credential), "since": one.since, "link_ends": one.link_ends}
         for one in found
     ]
-    lines = [f"{plain(one.name):<40} {_state(bool(one.credential), one.link_ends > now)}" for one in found]
+    lines = [f"{plain(one.name):<40} {state_of(one, now)}" for one in found]
     answer({"auditors": told}, *(lines or ["Nobody signs in with a passkey."]), as_json=as_json)
 
 
@@ -105,10 +106,6 @@ def remove(name: AuditorName, config: Folder, *, as_json: AsJson = False) -> Non
         placed = opened.record(AUDITOR_REMOVED, name)
         opened.register.remove(name)
     answer({"name": name}, f"{plain(name)} is out.", *([] if placed else [UNPLACED]), as_json=as_json)
-
-
-def _state(enrolled: bool, alive: bool) -> str:  # noqa: FBT001 - two facts of one row
-    return "passkey" if enrolled else "has a link" if alive else "the link has ended"
 
 
 @dataclass(frozen=True, slots=True)

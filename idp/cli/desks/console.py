@@ -15,6 +15,7 @@ from idp.application.operator_acts import UNPLACED
 from idp.application.operator_console import administrators, serve_console
 from idp.application.recorded_act import record_by_command
 from idp.cli.console import CommandRefused, answer, plain, say, trying
+from idp.cli.desks.holders import state_of
 from idp.cli.options import AsJson, Folder
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
@@ -106,7 +107,8 @@ def list_administrators(config: Folder, *, as_json: AsJson = False) -> None:
         {"name": one.name, "enrolled": bool(one.credential), "since": one.since, "link_ends": one.link_ends}
         for one in found
     ]
-    lines = [f"{plain(one.name):<40} {'passkey' if one.credential else 'has a link'}" for one in found]
+    now = system_clock()
+    lines = [f"{plain(one.name):<40} {state_of(one, now)}" for one in found]
     answer({"administrators": told}, *(lines or ["Nobody signs in: ciconia console add NAME."]), as_json=as_json)
 
 
