@@ -222,7 +222,7 @@ class Broker:
         The answer waits for the citizen to go on (`Answers.go_on`), but for a release at a sending node, and one where an
         earlier approval counts.
 
-        Raises `Replayed` where this login was decided otherwise or longer than a minute ago, `RequestRefused` where the
+        Raises `Replayed` where this login was decided otherwise or too long ago, `RequestRefused` where the
         choice names what was not offered, `ReleaseDenied` where a required attribute is denied, `PeerUnavailable` where
         nothing that the country's node vouches holds now, `Suspended` for a release (one that is asked again, too) where
         service or provider is switched off, `AllRevoked` where no answer can be made, `StoreUnavailable` where nothing
@@ -300,7 +300,7 @@ class Broker:
             browser = BrowserSession(decided.request.shared.group, base64url(key), session.end, left)
         waits = receipts and decided.path not in BY_APPROVAL
         parked = (self.answers.parked(login, onward, secret, now),) if waits else frontend.parked(released, now)
-        receipt = phone = b""
+        receipt = b""
         if receipts:
             held = CitizenReceipt(onward.record, onward.values_nonce)
             receipt = self.answers.receipt(login, onward, secret)
@@ -322,7 +322,7 @@ class Broker:
             raise
         if not waits:
             return released
-        return WaitingAnswer(login, onward, secret, released.receipt, _text(phone), browser, first)
+        return WaitingAnswer(login, onward, secret, released.receipt, browser, first)
 
     def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit, life: int) -> bool:
         """Complete the unit with the marks and the row of the decision, and commit it once. Returns as `commit_once`."""

@@ -281,15 +281,14 @@ class Onward:
 class WaitingAnswer:
     """A login that is recorded and whose citizen has not gone on yet (decision 0074).
 
-    `secret` is what the browser's Strict cookie has. `receipt` and `phone` are handles of the citizen's receipt: one for
-    this browser, and one that counts once on another device; "" where they have none. `first`: it was recorded just now.
+    `secret` is what the browser's Strict cookie has. `receipt` is this browser's handle of the citizen's receipt, ""
+    where they have none. `first`: it was recorded just now.
     """
 
     login: LoginId
     onward: Onward
     secret: bytes = field(repr=False)
     receipt: str = field(default="", repr=False)
-    phone: str = field(default="", repr=False)
     session: BrowserSession | None = field(default=None, compare=False)
     first: bool = field(default=True, compare=False)
 
