@@ -181,7 +181,7 @@ class Decisions(Remembered, Parked, Protocol):
     """Reads of how a login ended, of what lies parked for it, and of what is remembered of earlier ones."""
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
-        """The row of this login while it lives (60 seconds), else None."""
+        """The row of this login while it lives, else None."""
 
     def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
         """Whether the record says that this login's answer never left."""

@@ -1,4 +1,4 @@
-"""Opens and serves the operator's pages: a process of its own, which can write to its own file and to nothing else.
+"""Opens and serves the operator's pages: a process of its own, which writes to its own folder alone.
 
 The broker's database refuses its writes, and the configuration is read from there. Who may sign in stands in a file of its
 own folder, sealed with the keys of the ledger. A session lies in the memory of the process.

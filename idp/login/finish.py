@@ -1,7 +1,7 @@
 """How a login ends, once: what was pressed, the marks that the end takes, and the same answer for the same choice.
 
-Approve, refuse and cancel are one shape of unit (decision 0000.1); within a minute the same browser and choice get the same
-answer, and any other is refused (decision 0000.8). Both roles end their logins so.
+Approve, refuse and cancel are one shape of unit (decision 0000.1); while its row lives the same browser and choice get the
+same end, and any other is refused (decision 0000.8). Both roles end their logins so.
 """
 
 import hashlib
