@@ -36,6 +36,9 @@ MAX_VALIDITY = 14 * DAY
 NODE_VALIDITY = 31 * DAY
 
 
+_NEW_KEY = "Ask its operator, on another way, whether a new key signs it: then pin the new certificate beside the old one."
+
+
 @dataclass(frozen=True, slots=True)
 class EntityFacts:
     """The facts in signed SAML 2.0 metadata of any role: `idp`, `sp` or both; `valid_until` in seconds."""
@@ -55,7 +58,8 @@ def signed_octets(octets: bytes, keys: Sequence[PinnedKey], profile: Profile, sh
             raise FetchError("signature_missing", "its metadata is not signed.")
         second_opinion(octets, message.signed, keys, shape, profile)
     except AssertionRejected as error:
-        raise _refused(error, _keep(octets) if error.check in OPINION_CHECKS else PEER) from error
+        mend = _keep(octets) if error.check in OPINION_CHECKS else _NEW_KEY if error.check == "signature" else PEER
+        raise _refused(error, mend) from error
     return message.signed
 
 

@@ -178,6 +178,15 @@ class Peers:
             return error
         return None
 
+    def fault_of(self, entity_id: EntityId, octets: bytes, now: int) -> FetchError | None:
+        """Why `refresh` would refuse these octets, or None. Nothing is taken."""
+        known = self._held.get(entity_id)
+        try:
+            self._judged(self._peers[entity_id], octets, now, known[0].facts if known else None)
+        except FetchError as error:
+            return error
+        return None
+
     def current(self, entity_id: EntityId, now: int) -> PeerInUse:
         """The node as it may be asked or answered now. Raises `PeerUnavailable`, which says what is missing."""
         known = self._held.get(entity_id)

@@ -16,7 +16,7 @@ from idp.cli.console import answer, end, say, taken, trying, unwritable
 from idp.cli.options import AsJson
 from idp.config.setting_types import NO_COUNTRY
 from idp.config.settings import SETTINGS_FILE, TENANTS, Settings, load_settings
-from idp.demo.practice import METADATA, PRACTICE_PORT, register_practice
+from idp.demo.practice import HOME, PRACTICE_LANDS, practice_sign_in, register_practice
 from idp.keys.file import write_private
 from idp.keys.folder import create_keys
 from idp.system.ownership import assert_own_way
@@ -28,7 +28,8 @@ FOLDERS = ("purposes", "parties", "providers", "metadata", WITNESS)
 NODE_FOLDERS = ("nodes", "providers", "metadata", WITNESS)
 EXAMPLE_ISSUER = "https://login.city.example"
 EXAMPLE_NODE = "https://node.country.example"
-PRACTICE = "http://login.localhost:8400"
+PRACTICE, PRACTICE_NODE = "http://login.localhost:8400", "http://node.localhost:8400"
+PRACTISED = "a made-up country in providers/practice.toml; no service"
 # `*.localhost` is this machine to every browser, and nobody else's
 DEMO = "# Practice on this machine alone: http is taken on *.localhost, so nobody else can ever be served.\ndemo = true\n\n"
 
@@ -49,6 +50,9 @@ def init(
     role: Annotated[
         BrokerRole, typer.Option(help="city: serves relying parties. node: answers other countries about its own citizens.")
     ] = BrokerRole.CITY,
+    country: Annotated[
+        str, typer.Option(metavar="CC", help="Its country, as other countries' nodes are told it: two capital letters.")
+    ] = "",
     *,
     demo: Annotated[
         bool, typer.Option("--demo", help="To practise on this machine: http on *.localhost, and a made-up country.")
@@ -59,28 +63,31 @@ def init(
 
     Example: ciconia init city && ciconia serve --config city
     """
-    if demo and role is BrokerRole.NODE:
-        raise typer.BadParameter("--demo makes a city: leave --role out.")
+    node = role is BrokerRole.NODE
+    if country and re.fullmatch("[A-Z]{2}", country) is None:
+        raise typer.BadParameter("--country is two capital letters (ISO 3166-1 alpha-2), such as EE.")
+    if node and demo and (country := country or HOME) not in PRACTICE_LANDS:
+        raise typer.BadParameter(f"--demo has made-up citizens of {' and '.join(PRACTICE_LANDS)}: name one of them.")
     if issuer is None:
-        issuer = EXAMPLE_NODE if role is BrokerRole.NODE else PRACTICE if demo else EXAMPLE_ISSUER
+        issuer = (PRACTICE_NODE if demo else EXAMPLE_NODE) if node else PRACTICE if demo else EXAMPLE_ISSUER
     # As Ctrl-C, so that no half of a folder stays
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with trying(as_json=as_json):
         try:
-            settings = _make(directory, issuer, role, demo=demo)
+            settings = _make(directory, _text(role, issuer, country, demo=demo), role, demo=demo)
         except _TakenError:
             detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
             end("taken", detail, as_json=as_json)
         except OSError as error:
             end("unwritable", unwritable(directory, error), as_json=as_json)
     _warn_root(directory)
-    lacks = "no identity provider and no country that may ask" if role is BrokerRole.NODE else "no country and no service"
+    lacks = "no identity provider and no country that may ask" if node else "no country and no service"
     if demo:
-        lacks = "a made-up country in providers/practice.toml; no service"
+        lacks = "made-up citizens in providers/national.toml; no country that may ask" if node else PRACTISED
     lines = [f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet."]
     if demo:
-        quoted_folder = shlex.quote(str(directory))
-        start = f"python -m idp.demo.practice {quoted_folder} {shlex.quote(str(directory / METADATA))} {PRACTICE_PORT}"
+        metadata, port = practice_sign_in(directory)
+        start = f"python -m idp.demo.practice {shlex.quote(str(directory))} {shlex.quote(str(metadata))} {port}"
         lines.append(f"Its sign-in, in a terminal of its own: {start}")
     lines.append(f"Next: ciconia serve --config {shlex.quote(str(_served(directory)))}")
     told = {"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}
@@ -105,16 +112,19 @@ def _served(directory: Path) -> Path:
     return around.parent if around.name == TENANTS else directory
 
 
-def _text(role: BrokerRole, issuer: str, *, demo: bool = False) -> str:
-    """The text of the settings for a role."""
+def _text(role: BrokerRole, issuer: str, country: str = "", *, demo: bool = False) -> str:
+    """The text of the settings for a role. To practise, it listens where browsers reach it, with no proxy in front."""
     here = resources.files("idp.cli")
     text = DEMO if demo else ""
     text += "".join(here.joinpath(name).read_text(encoding="utf-8") for name in ("init.toml", f"init_{role}.toml"))
     try:
-        words = {"@ISSUER@": quoted(issuer), "@ROLE@": role.value, "@COUNTRY@": NO_COUNTRY}
+        words = {"@ISSUER@": quoted(issuer), "@ROLE@": role.value, "@PORT@": "8400", "@PROBE@": "2.0" if demo else "30.0"}
     except ValueError as error:
         problem = Problem("init", 0, "--issuer", "is no text.", "write https://HOST, as browsers reach the broker.")
         raise Misconfigured((problem,)) from error
+    words["@COUNTRY@"] = country or (NO_COUNTRY if role is BrokerRole.NODE else "")
+    if demo and (port := re.search(r":(\d{1,5})$", issuer)):
+        words["@PORT@"] = port[1]
     # All at once: an issuer that holds another word is written as it is
     return re.sub(r"@[A-Z]+@", lambda found: words[found[0]], text)
 
@@ -136,7 +146,7 @@ def _begin(directory: Path, text: str) -> None:
         raise _TakenError
 
 
-def _make(directory: Path, issuer: str, role: BrokerRole, *, demo: bool) -> Settings:
+def _make(directory: Path, text: str, role: BrokerRole, *, demo: bool) -> Settings:
     """Writes the whole folder, or leaves nothing of ours in it. Raises `_TakenError` where it holds other files."""
     if taken(directory):
         raise _TakenError
@@ -145,7 +155,7 @@ def _make(directory: Path, issuer: str, role: BrokerRole, *, demo: bool) -> Sett
     directory.mkdir(parents=True, exist_ok=True)
     ours: tuple[str, ...] = ()
     try:
-        _begin(directory, _text(role, issuer, demo=demo))
+        _begin(directory, text)
         ours = ("keys", *folders)
         settings = load_settings(directory)
         encrypts = role is BrokerRole.CITY

@@ -2,27 +2,51 @@
 
 It replaces a country's sign-in, on this machine alone, and lets one pick a made-up citizen. It writes its metadata to
 METADATA, for the broker to pin, and its key beside it (once: a second start is the same provider). Then it answers the
-signed requests of the broker of the folder CONFIG, until Ctrl-C. `ciconia init --demo` pins it in a new broker.
+signed requests of the broker of the folder CONFIG, until Ctrl-C. `ciconia init --demo` pins it in a new broker. For a
+country's own node it plays that country; for a city's broker it plays Estonia.
 
-It speaks http on `estonia.localhost`, which a broker takes with `demo = true` alone. No real citizen belongs here.
+It speaks http on `*.localhost`, which a broker takes with `demo = true` alone. No real citizen belongs here.
 """
 
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from idp.config.settings import load_settings
+from idp.config.settings import SETTINGS_FILE, Settings, load_settings
+from idp.demo.citizens import BULGARIANS, CITIZENS, Citizen
 from idp.demo.country import Country, country_with_key
+from idp.demo.scene import write_templates
 from idp.keys.file import load_signer
 from idp.server.http import Server, bind
-from policies.errors import Misconfigured
+from policies.errors import Misconfigured, Problem
 
-HOST, NAME = "127.0.0.1", "estonia.localhost"
-# As in practice.toml
-PRACTICE_PORT, METADATA = 8401, "metadata/practice.xml"
+HOST, HOME = "127.0.0.1", "EE"
 USAGE = "python -m idp.demo.practice CONFIG METADATA PORT"
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeLand:
+    """One country that can be played: its name, the port of its sign-in, and its citizens."""
+
+    name: str
+    port: int
+    citizens: tuple[Citizen, ...]
+
+    def base(self, port: int = 0) -> str:
+        """The address of its sign-in, on its usual port or another one."""
+        return f"http://{self.name.lower()}.localhost:{port or self.port}"
+
+    @property
+    def title(self) -> str:
+        """The name of its sign-in, as a citizen reads it."""
+        return f"Practice sign-in of {self.name}"
+
+
+# The port of Estonia is that of practice.toml
+PRACTICE_LANDS = {"EE": PracticeLand("Estonia", 8401, CITIZENS), "BG": PracticeLand("Bulgaria", 8501, BULGARIANS)}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,19 +81,49 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def practice_sign_in(config: Path) -> tuple[Path, int]:
+    """The file of the practice sign-in's metadata in a broker's folder, and its usual port. Raises `Misconfigured`."""
+    settings = load_settings(config)
+    name = "national" if settings.role == "node" else "practice"
+    return config / "metadata" / f"{name}.xml", _land(settings).port
+
+
 def register_practice(config: Path) -> None:
-    """Pins the practice provider in a new broker's folder: its key, its metadata and its registration."""
-    country = practice_country(config, config / METADATA, PRACTICE_PORT)
-    (config / METADATA).write_bytes(country.metadata())
-    registration = resources.files("idp.demo").joinpath("practice.toml").read_bytes()
-    (config / "providers" / "practice.toml").write_bytes(registration)
+    """Pins the practice provider in a new broker's folder: its key, its metadata and its registration.
+
+    At a node it is the country's own identity provider, registered as the demo registers it.
+    """
+    settings, (metadata, port) = load_settings(config), practice_sign_in(config)
+    metadata.write_bytes(practice_country(config, metadata, port).metadata())
+    here, land = resources.files("idp.demo"), _land(settings)
+    if settings.role == "node":
+        words = {"@COUNTRY@": settings.country, "@PROVIDER@": land.base(), "@NOTIFIED@": "true", "@TITLE@": land.title}
+        write_templates(here.joinpath("border", "sending", "providers"), config / "providers", words)
+        return
+    (config / "providers" / "practice.toml").write_bytes(here.joinpath("practice.toml").read_bytes())
 
 
 def practice_country(config: Path, metadata: Path, port: int) -> Country:
     """The provider for the broker of this folder, with its key beside `metadata`. Raises `Misconfigured` and OSError."""
-    broker = load_signer(load_settings(config).key_folder / "saml.pem").certificate
-    base, title = f"http://{NAME}:{port}", "Practice sign-in of Estonia"
-    return country_with_key(metadata.with_suffix(".pem"), base=base, title=title, broker_certificate=broker)
+    settings = load_settings(config)
+    land, broker = _land(settings), load_signer(settings.key_folder / "saml.pem").certificate
+    return country_with_key(
+        metadata.with_suffix(".pem"),
+        base=land.base(port),
+        title=land.title,
+        broker_certificate=broker,
+        citizens=land.citizens,
+    )
+
+
+def _land(settings: Settings) -> PracticeLand:
+    """The country that is played for this broker: a node's own, and Estonia for a city."""
+    country = settings.country if settings.role == "node" else HOME
+    if country not in PRACTICE_LANDS:
+        fix = f"write one of {', '.join(PRACTICE_LANDS)}."
+        file = str(settings.folder / SETTINGS_FILE)
+        raise Misconfigured((Problem(file, 0, "country", f"{country} has no made-up citizens.", fix),))
+    return PRACTICE_LANDS[country]
 
 
 def _cannot(why: str) -> int:

@@ -22,7 +22,7 @@ from idp.doctor.ledger import ledger
 from idp.doctor.logouts import logouts
 from idp.doctor.machine import cookies, disk, libraries, valkey
 from idp.doctor.metadata import held, pinned, roles
-from idp.doctor.network import PageFetcher, address, clocks
+from idp.doctor.network import PageFetcher, address, peers
 from idp.doctor.page_owner import owner, theme
 from idp.doctor.policy import catalogues, policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
@@ -110,7 +110,7 @@ def examine(
     checks = OFFLINE | {"database": partial(database, clock=clock)}
     if fetcher is not None:
         checks["valkey"] = partial(valkey, ask=True)
-        checks["clocks"] = partial(clocks, fetcher=fetcher, clock=clock)
+        checks["peers"] = partial(peers, fetcher=fetcher, clock=clock)
         checks["sectors"] = partial(sectors, fetcher=fetcher)
         checks["address"] = partial(address, fetcher=fetcher, clock=clock)
     found = [finding for name, check in checks.items() for finding in _made(name, check, case)]

@@ -11,7 +11,7 @@ from connectors.formats.eidas.metadata import Role
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.grammar import instant, written
 from connectors.metadata.chains import pki_of
-from connectors.metadata.peers import Held, PeerInUse, Peers
+from connectors.metadata.peers import Held, PeerCopies, PeerInUse, Peers
 from connectors.metadata.pinned_provider import pinned_provider
 from connectors.metadata.signers import metadata_keys
 from connectors.oidc.metadata import pinned_metadata
@@ -25,6 +25,7 @@ from idp.doctor.certificates import SOON, Dated, dates, pinned_file
 from idp.doctor.database import read_only
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding, Severity
+from idp.keys.kinds import DAY
 from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
 from idp.store.peer_copies import StoredCopies
 from idp.system.addresses import acs_url, entity_id
@@ -130,15 +131,47 @@ def held(case: Examination) -> Iterator[DoctorFinding]:
                 yield from _copy(case, engine, peer)
 
 
+class _NoCopies:
+    """The copies of a look that takes nothing."""
+
+    def held(self, _entity_id: EntityId) -> None:
+        """Nothing is kept."""
+
+    def _nothing(self, *_: object, **__: object) -> None:
+        raise NotImplementedError("a look takes nothing")
+
+    keep = approve = _nothing
+
+
+def published_fault(case: Examination, peer: Peer, octets: bytes, now: int) -> FetchError | None:
+    """Why the server would refuse the metadata that a node publishes, or None. Nothing is taken."""
+    if not peer.certificate or not case.knows("role", "metadata_max_days"):
+        return None
+    try:
+        return _peers(case, peer, _NoCopies()).fault_of(peer.entity_id, octets, now)
+    except Misconfigured:
+        return None  # `pinned` names its certificate or its anchors
+
+
+def _peers(case: Examination, peer: Peer, copies: PeerCopies) -> Peers:
+    role: Role = "proxy" if case.settings.role == "city" else "connector"
+    return Peers(
+        {peer.entity_id: peer},
+        role=role,
+        copies=copies,
+        fetcher=Fetcher(demo=case.settings.demo),
+        profile=EIDAS,
+        ours=PROTOCOL_VERSIONS,
+        max_validity=case.settings.metadata_max_days * DAY,
+    )
+
+
 def _copy(case: Examination, engine: Engine, peer: Peer) -> Iterator[DoctorFinding]:
     if case.ledger is None:
         return
     copies = StoredCopies(engine=engine, tenant=case.settings.tenant, keys=case.ledger)
-    role: Role = "proxy" if case.settings.role == "city" else "connector"
-    fetcher = Fetcher(demo=case.settings.demo)
-    known = {peer.entity_id: peer}
     try:
-        peers = Peers(known, role=role, copies=copies, fetcher=fetcher, profile=EIDAS, ours=PROTOCOL_VERSIONS)
+        peers = _peers(case, peer, copies)
         copy, fault = copies.held(peer.entity_id), peers.fault_of_held(peer.entity_id, case.now)
     except Misconfigured:
         return  # `pinned` names its certificate or its anchors

@@ -7,12 +7,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from connectors.addresses import FetchError
+from connectors.addresses import PEER, FetchError
 from connectors.fetch import HttpAnswer
 from connectors.profiles import EIDAS
 from connectors.signatures.parse import MAX_METADATA
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, WARNING, DoctorFinding
+from idp.doctor.metadata import published_fault
 from idp.ledger.checkpoint import TreeHead, open_note
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.web.edge import OTHER_HOST, PLAIN_SCHEME
@@ -22,6 +23,7 @@ EVERYWHERE = ("0.0.0.0/0", "::/0")
 TIMEOUT = 10.0
 OK, NOT_FOUND = 200, 404
 _REACH = "Services and citizens know this broker by this address alone."
+_COPY = "After two such fetches citizens cannot choose that country, until one succeeds."
 _CLOCK_WHY = "Messages are taken for minutes: by a clock that is off they are too old, or not of today."
 _TIME = "Set the clock of this machine by NTP; if it is right, tell the operator of the other one."
 
@@ -33,17 +35,23 @@ class PageFetcher(Protocol):
         """See `Fetcher.look`."""
 
 
-def clocks(case: Examination, fetcher: PageFetcher, clock: Callable[[], int]) -> Iterator[DoctorFinding]:
-    """Compares the clock of each peer with ours at that moment."""
+def peers(case: Examination, fetcher: PageFetcher, clock: Callable[[], int]) -> Iterator[DoctorFinding]:
+    """Judges what each country's node publishes at that moment as the server would, and compares its clock with ours."""
     for peer in known_peers(case.configuration).values():
         if not peer.metadata_url:
             continue
         try:
             answer = fetcher.look(peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=TIMEOUT)
         except FetchError as error:
-            what, why = f"its metadata cannot be fetched: {error.detail}", "What changes there is not seen here."
-            yield WARNING(peer.source, "metadata_url", what, why, error.mend)
+            what = f"its metadata cannot be fetched: {error.detail}"
+            yield WARNING(peer.source, "metadata_url", what, _COPY, error.mend)
             continue
+        if answer.status != OK:
+            what = f"its metadata cannot be fetched: {peer.metadata_url} answers {answer.status}."
+            yield WARNING(peer.source, "metadata_url", what, _COPY, PEER)
+        elif (fault := published_fault(case, peer, answer.body, clock())) is not None:
+            what = f"what it publishes now is refused ({fault.check}): {fault.detail}"
+            yield WARNING(peer.source, "metadata_url", what, _COPY, fault.mend)
         if answer.time is not None and abs(off := answer.time - clock()) > EIDAS.skew:
             what = f"its clock is {_apart(off)} ours; {EIDAS.skew} seconds are allowed."
             yield ERROR(peer.source, "clock", what, _CLOCK_WHY, _TIME)

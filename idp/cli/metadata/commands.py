@@ -5,6 +5,7 @@ share the database with a running server, which sees an approval at its next loo
 """
 
 import json
+import shlex
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +14,12 @@ import typer
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from connectors.addresses import FetchError
+from connectors.formats.grammar import written
 from connectors.metadata.peers import PeerCopies, Peers
 from connectors.signatures.certificates import certificate_of
+from connectors.signatures.key_ring import KeyState, Ring, Scheduled
 from idp.application.revocations import check_revocations
-from idp.cli.console import YES, answer, end, progress, say
+from idp.cli.console import NO, YES, answer, end, progress, say
 from idp.cli.metadata.desk import NodeDesk, held_copy, node_desk, reading_engine, recorded_copies
 from idp.cli.metadata.discover import discover
 from idp.cli.metadata.federations import approve_federation, diff_federation, fetch_federation, show_federation
@@ -27,6 +30,7 @@ from idp.cli.options import AsJson, Folder
 from idp.config.setting_types import NO_COUNTRY
 from idp.config.settings import SETTINGS_FILE, Settings
 from idp.doctor.examination import lines_of_settings
+from idp.keys.file import FileSigner
 from idp.keys.folder import NODE_FILES
 from idp.keys.kinds import SAML_LIFE
 from idp.protocols.eidas.own_metadata import own_facts
@@ -270,10 +274,12 @@ def own(
     config: Folder,
     certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the certificate here, as PEM.")] = None,
     *,
+    ahead: Annotated[bool, typer.Option("--next", help="The certificate of the next key that signs our metadata.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what another operator needs to trust our node: address, certificate, and the digest of what our metadata says.
 
+    With --next others can pin the next certificate beside the one of now, before its key takes over.
     It shows no revoked key, nothing where an existing database cannot say which keys are revoked, and nothing for the
     country XX, which does not exist.
 
@@ -288,7 +294,8 @@ def own(
         facts = own_facts(desk.settings, desk.configuration, desk.keys, now)
         if facts is None or desk.keys.node is None:
             raise _no_node_yet(desk)
-        der = desk.keys.node.metadata.at(now).certificate
+        signs = _next_key(desk, desk.keys.node.metadata, now) if ahead else None
+        der = (signs.key if signs else desk.keys.node.metadata.at(now)).certificate
         # With one key of each kind nobody can have revoked another
         rings = desk.keys.node.metadata, desk.keys.node.messages
         new = revocations.none_yet and all(len(ring.scheduled) == 1 for ring in rings)
@@ -306,11 +313,26 @@ def own(
         f"SHA-256 of the certificate   {bytes.fromhex(fingerprint).hex(':').upper()}",
         f"Digest of our metadata       {facts.digest}",
     ]
+    if signs is not None:
+        lines.append(
+            f"Its key signs from {written(signs.begins)} on. Until then they pin this certificate beside the one of now."
+        )
     if certificate is not None:
         lines.append(f"Wrote {certificate}: send it to the other operator, and read them its SHA-256 on another way.")
     told = {"metadata_url": address, "certificate_sha256": fingerprint, "digest": facts.digest}
+    if signs is not None:
+        told["signs_from"] = written(signs.begins)
     written_to = str(certificate.resolve()) if certificate is not None else None
     answer({**told, "certificate": written_to, "revocations_known": known}, *lines, as_json=as_json)
+
+
+def _next_key(desk: NodeDesk, ring: Ring[FileSigner], now: int) -> Scheduled[FileSigner]:
+    """The key that takes over next; ends the command with 1 where there is none. Raises `StoreUnavailable`."""
+    coming = [each for each in ring.scheduled if ring.state(each, now) is KeyState.NEXT]
+    if not coming:
+        fix = f"Make one: ciconia keys new node-metadata --config {shlex.quote(str(desk.settings.folder))}"
+        end("not_found", f"There is no next key. {fix}", as_json=desk.as_json, code=NO)
+    return coming[-1]
 
 
 def _of_settings(settings: Settings, key: str, what: str, fix: str) -> Misconfigured:

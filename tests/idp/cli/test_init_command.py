@@ -72,8 +72,22 @@ def test_the_practice_installation_is_whole_but_for_a_service(tmp_path: Path) ->
     assert examined["ok"] is True
 
 
-def test_a_node_is_no_practice_installation(tmp_path: Path) -> None:
-    assert ciconia("init", tmp_path / "node", "--demo", "--role", "node").returncode == 2
+@pytest.mark.parametrize(("country", "host"), [("EE", "estonia.localhost:8401"), ("BG", "bulgaria.localhost:8501")])
+def test_the_practice_node_of_a_country_is_whole_but_for_who_may_ask(tmp_path: Path, country: str, host: str) -> None:
+    issuer = "http://node.country.localhost:8500"
+    ran = ciconia("init", tmp_path / "node", "--demo", "--role", "node", "--country", country, "--issuer", issuer)
+    assert ran.returncode == 0, ran.stderr
+    assert "metadata/national.xml" in ran.stdout
+    settings, configuration = load_settings(tmp_path / "node"), load_configuration(tmp_path / "node")
+    assert (settings.demo, settings.country, settings.listen) == (True, country, "127.0.0.1:8500")
+    assert [provider.entity_id for provider in configuration.providers.values()] == [f"http://{host}/metadata"]
+    examined = json_of(ciconia("doctor", "--offline", "--json", "--config", tmp_path / "node"))
+    assert examined["ok"] is True
+
+
+@pytest.mark.parametrize("options", [("--country", "Estonia"), ("--demo", "--role", "node", "--country", "NL")])
+def test_a_country_that_is_no_code_or_cannot_be_played_makes_nothing(tmp_path: Path, options: tuple[str, ...]) -> None:
+    assert ciconia("init", tmp_path / "node", *options).returncode == 2
     assert not (tmp_path / "node").exists()
 
 

@@ -1,4 +1,4 @@
-"""Checks from outside: clocks of peers, and whether this broker answers under its own address."""
+"""Checks from outside: peers' metadata and clocks, and whether this broker answers under its own address."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from idp.doctor.network import EVERYWHERE
 from idp.web.edge import OTHER_HOST, PLAIN_SCHEME
 from tests.connectors.metadata import node
 from tests.idp.doctor.shelf import note, record, sequence
-from tests.idp.doctor.ward import ERROR, ISSUER, NOW, WARNING, edit, examined, healthy, only
+from tests.idp.doctor.ward import DAY, ERROR, ISSUER, NOW, WARNING, edit, examined, healthy, only
 
 DISCOVERY, CHECKPOINT = f"{ISSUER}/.well-known/openid-configuration", f"{ISSUER}/log/checkpoint"
 OURS = json.dumps({"issuer": ISSUER}).encode()
@@ -20,7 +20,7 @@ OURS = json.dumps({"issuer": ISSUER}).encode()
 @pytest.mark.parametrize(("off", "words"), [(61, "61 seconds ahead of"), (-75, "75 seconds behind"), (60, ""), (-60, "")])
 def test_a_clock_that_is_off_by_more_than_the_profile_allows_is_an_error(city: Path, off: int, words: str) -> None:
     outside = healthy()
-    outside.says[node.ENTITY] = HttpAnswer(200, NOW + off, b"")
+    outside.says[node.ENTITY] = HttpAnswer(200, NOW + off, node.octets(node.proxy()))
     report = examined(city, outside=outside)
     assert [(one.severity, one.file, one.line) for one in report.findings] == [(ERROR, "providers/ee.toml", 5)] * bool(
         words
@@ -34,13 +34,26 @@ def test_our_own_clock_is_held_against_the_one_behind_our_address(city: Path) ->
     assert "100 seconds behind" in only(examined(city, outside=outside)).what
 
 
-def test_a_peer_without_a_date_or_an_answer(city: Path) -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (HttpAnswer(503, None, b""), "answers 503"),
+        (FetchError("deadline", "node.example took more than 10 seconds."), "took more than 10 seconds"),
+        (HttpAnswer(200, None, node.octets(node.proxy(), by="stranger")), "refused (signature)"),
+        (HttpAnswer(200, None, node.octets(node.proxy(valid_until=NOW - 1))), "refused (metadata_expired)"),
+        (HttpAnswer(200, None, node.octets(node.proxy(valid_until=NOW + 40 * DAY))), "refused (metadata_far)"),
+        (HttpAnswer(200, None, node.octets(node.proxy(entity_id=f"{node.ENTITY}/other"))), "refused (metadata_entity)"),
+    ],
+    ids=["status", "no answer", "another key", "ended", "far", "another entity"],
+)
+def test_what_a_peer_publishes_now_is_judged_though_a_good_copy_is_held(
+    city: Path, answer: HttpAnswer | FetchError, words: str
+) -> None:
     outside = healthy()
-    outside.says[node.ENTITY] = HttpAnswer(503, None, b"")
-    assert examined(city, outside=outside).findings == ()
-    outside.says[node.ENTITY] = FetchError("deadline", "node.example took more than 10 seconds.")
+    outside.says[node.ENTITY] = answer
     found = only(examined(city, outside=outside))
     assert (found.severity, found.file, found.key) == (WARNING, "providers/ee.toml", "metadata_url")
+    assert words in found.what
 
 
 def test_peers_are_asked_in_their_networks_and_we_in_every_network(city: Path) -> None:
@@ -51,7 +64,7 @@ def test_peers_are_asked_in_their_networks_and_we_in_every_network(city: Path) -
 
 
 def test_offline_asks_nobody(city: Path) -> None:
-    assert "clocks" not in examined(city).checked
+    assert "peers" not in examined(city).checked
 
 
 @pytest.mark.parametrize(

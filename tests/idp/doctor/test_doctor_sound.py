@@ -24,7 +24,7 @@ def test_a_sound_folder_behind_its_proxy_gives_nothing(city: Path) -> None:
     sequence(city)
     report = examined(city, outside=healthy(note(city)))
     assert [f"{one.place}: {one.what}" for one in report.findings] == []
-    assert {"clocks", "address"} <= set(report.checked)
+    assert {"peers", "address"} <= set(report.checked)
 
 
 def test_a_check_that_trips_is_named_and_hides_no_other(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,7 +193,7 @@ def healthy(note: str = "") -> Outside:
             f"{ISSUER}/log/checkpoint": HttpAnswer(200, NOW, note.encode())
             if note
             else HttpAnswer(404, NOW, b"no checkpoint yet"),
-            node.ENTITY: HttpAnswer(200, NOW + 30, b"<x/>"),
+            node.ENTITY: HttpAnswer(200, NOW + 30, node.octets(node.proxy())),
         }
     )
 
