@@ -84,15 +84,6 @@ def test_the_commands_on_the_page_register_the_app(tmp_path: Path, monkeypatch: 
     assert load_configuration(tmp_path / "city").parties == {}
 
 
-def test_the_lines_for_pysaml2_are_those_of_the_service_that_signs_in_with_them() -> None:
-    ran = (ROOT / "tests" / "interop" / "services" / "pysaml2_sp.py").read_text(encoding="utf-8")
-    ran = ran.replace('os.environ["BROKER_METADATA"]', '"broker.xml"')
-    ran = ran.replace('**({"encryption_keypairs": [KEYS]} if "encrypted" in FLOW else {})', '"encryption_keypairs": [KEYS]')
-    ran = ran.replace("BINDING_HTTP_POST), *ARTIFACT]", "BINDING_HTTP_POST)]")
-    (shown,) = re.findall(r"^def configuration\(\).*?^    \)\n", TEXT, re.DOTALL | re.MULTILINE)
-    assert shown in ran
-
-
 def test_the_sentences_of_the_errors_are_those_of_the_code() -> None:
     folders = (ROOT / "idp" / "protocols", ROOT / "idp" / "web")
     sources = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))

@@ -102,7 +102,7 @@ class ClientStage(Scene):
         if "--key-out" in options:
             options[options.index("--key-out") + 1] = str(key)
         if "--jwks" in options:
-            options[options.index("--jwks") + 1] = str(_rsa_jwks(key))
+            options[options.index("--jwks") + 1] = str(rsa_jwks(key))
         command = ["party", "add", name, "--redirect", redirect, "--purpose", PURPOSE, "--config", str(self.receiving)]
         run = CliRunner().invoke(app, [*command, "--snippet", "none", "--json", *options])
         if run.exit_code != 0:
@@ -126,7 +126,7 @@ class ClientStage(Scene):
         self.services[flow.name] = Service(flow, name, listening, redirect, self.issuer, credential)
 
 
-def _rsa_jwks(key: Path) -> Path:
+def rsa_jwks(key: Path) -> Path:
     """An RSA key of the client's own, and the file of its public half that the operator is given."""
     create_token_key(key, "RS256")
     signer = load_signer(key)

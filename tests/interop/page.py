@@ -22,11 +22,12 @@ Rows = list[dict[str, object]]
 HEAD = """\
 # Interoperability
 
-Look here for the settings that your product needs. We ran these products against a real broker over real sockets, each as
-its documentation configures it. Other people wrote them, except for the countries' nodes (see there), and Ciconia that asks
-Ciconia. A flow that is `refused` works if the side that it names refuses the other's wrong part. `bash .ci/peers` installs
-them, and `make interop` runs them again. `python -m tests.interop.run --write` makes this page from the kept result of a
-run; a test fails if it does not fit the list of peers.
+Look here for the registration that your product needs; [Client libraries](client-libraries.md) has what a city's developer
+writes. We ran these products against a real broker over real sockets, each as its documentation configures it. Other people
+wrote them, except for the countries' nodes (see there), and Ciconia that asks Ciconia. A flow that is `refused` works if
+the side that it names refuses the other's wrong part. `bash .ci/peers` installs them, and `make interop` runs them again.
+`python -m tests.interop.run --write` makes this page from the kept result of a run; a test fails if it does not fit the
+list of peers.
 """
 REGISTERED = {
     Role.CLIENT: """\

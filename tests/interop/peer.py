@@ -166,6 +166,8 @@ class PyPI:
         return found[1] if found else ""
 
     def text(self, source: str) -> str:
+        if self.ours:
+            return Path(str(importlib.metadata.distribution(self.name).locate_file(source))).read_text(encoding="utf-8")
         (folder,) = VENV.glob("lib/python*/site-packages")
         return (folder / source).read_text(encoding="utf-8")
 
