@@ -1,7 +1,7 @@
 """The OpenID Connect clients of `make interop`: what each is, how it is registered, and which faults are its own."""
 
 from tests.interop import client_apache, client_chromium, client_lemonldap
-from tests.interop.client_stage import NO_PKCE, Client, Command
+from tests.interop.client_stage import IT_REFUSES, NO_PKCE, Client, Command
 from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.programs import in_node, in_python
 from tests.interop.snippet_stage import APACHE, MODULES
@@ -29,6 +29,12 @@ def node(program: str) -> Command:
 def python(program: str) -> Command:
     """A program for the peers' own Python."""
     return lambda *_: in_python(PROGRAMS / program)
+
+
+def mixed_up(flow: str, source: str, line: str) -> Fault:
+    """The check of RFC 9207, which its code that reads an answer does not make."""
+    why = "It does not compare the `iss` of an answer with the issuer that it asked (RFC 9207)."
+    return Fault(f"{flow}, {IT_REFUSES}iss", "it took the answer", why, source=source, line=line)
 
 
 CLIENTS: tuple[Client, ...] = (
@@ -80,7 +86,13 @@ CLIENTS: tuple[Client, ...] = (
         callback="/auth/callback/ciconia",
         begin="/auth/signin",
         shows="/",
-        flows=(Flow("PKCE, neither state nor nonce; claims from the id_token", (IN_ID_TOKEN,)),),
+        flows=(
+            Flow("PKCE, neither state nor nonce; claims from the id_token", (IN_ID_TOKEN,)),
+            Flow("checks pkce, state and nonce; idToken: false"),
+            Flow("checks pkce, state and nonce; idToken: false, refused by us: another secret"),
+            Flow("checks pkce, state and nonce; idToken: false, refused by it: another state"),
+            Flow("checks pkce, state and nonce; idToken: false, refused by it: another iss"),
+        ),
     ),
     Client(
         name="mozilla-django-oidc",
@@ -96,7 +108,9 @@ CLIENTS: tuple[Client, ...] = (
             Flow("OIDC_USE_PKCE, logout: OIDC_OP_LOGOUT_URL_METHOD", (POST, RS256, GOODBYE)),
             Flow("OIDC_USE_PKCE, refused by us: another secret", (POST, RS256)),
             Flow("OIDC_USE_PKCE, refused by it: another state", (POST, RS256)),
+            Flow("OIDC_USE_PKCE, refused by it: another iss", (POST, RS256)),
         ),
+        faults=(mixed_up("OIDC_USE_PKCE", "mozilla_django_oidc/auth.py", 'code = self.request.GET.get("code")'),),
     ),
     Client(
         name="django-allauth",
@@ -105,7 +119,18 @@ CLIENTS: tuple[Client, ...] = (
         command=python("allauth_oidc.py"),
         callback="/accounts/oidc/ciconia/login/callback/",
         begin="/accounts/oidc/ciconia/login/",
-        flows=(Flow("PKCE, scopes openid profile email", (POST,)),),
+        shows="/",
+        flows=(
+            Flow("PKCE, scopes openid profile email", (POST,)),
+            Flow("PKCE, refused by us: another secret", (POST,)),
+            Flow("PKCE, refused by it: another state", (POST,)),
+            Flow("PKCE, refused by it: another iss", (POST,)),
+        ),
+        faults=(
+            mixed_up(
+                "PKCE", "allauth/socialaccount/providers/oauth2/views.py", 'code = get_request_param(self.request, "code")'
+            ),
+        ),
     ),
     Client(
         name="social-auth-core",
@@ -117,6 +142,12 @@ CLIENTS: tuple[Client, ...] = (
         flows=(
             Flow("defaults: no PKCE", (RS256, NO_PKCE)),
             Flow("SOCIAL_AUTH_OIDC_USE_PKCE", (RS256,)),
+            Flow("SOCIAL_AUTH_OIDC_USE_PKCE, refused by us: another secret", (RS256,)),
+            Flow("SOCIAL_AUTH_OIDC_USE_PKCE, refused by it: another state", (RS256,)),
+            Flow("SOCIAL_AUTH_OIDC_USE_PKCE, refused by it: another iss", (RS256,)),
+        ),
+        faults=(
+            mixed_up("SOCIAL_AUTH_OIDC_USE_PKCE", "social_core/backends/oauth.py", '"code": self.data.get("code", ""),'),
         ),
     ),
     Client(
@@ -126,7 +157,15 @@ CLIENTS: tuple[Client, ...] = (
         command=python("flask_client.py"),
         callback="/authorize",
         begin="/",
-        flows=(Flow("defaults: no PKCE", (POST, NO_PKCE)),),
+        flows=(
+            Flow("defaults: no PKCE", (POST, NO_PKCE)),
+            Flow("defaults: no PKCE, refused by us: another secret", (POST, NO_PKCE)),
+            Flow("defaults: no PKCE, refused by it: another state", (POST, NO_PKCE)),
+            Flow("defaults: no PKCE, refused by it: another iss", (POST, NO_PKCE)),
+        ),
+        faults=(
+            mixed_up("defaults: no PKCE", "authlib/integrations/flask_client/apps.py", '"code": request.args.get("code"),'),
+        ),
     ),
     Client(
         name="passport-openidconnect",
@@ -138,7 +177,9 @@ CLIENTS: tuple[Client, ...] = (
             Flow("no PKCE; claims from the id_token", (POST, NO_PKCE, IN_ID_TOKEN)),
             Flow("no PKCE, refused by us: another secret", (POST, NO_PKCE)),
             Flow("no PKCE, refused by it: another state", (POST, NO_PKCE)),
+            Flow("no PKCE, refused by it: another iss", (POST, NO_PKCE)),
         ),
+        faults=(mixed_up("no PKCE", "lib/strategy.js", "var code = req.query.code;"),),
     ),
     Client(
         name="express-openid-connect",
@@ -155,6 +196,7 @@ CLIENTS: tuple[Client, ...] = (
             Flow("code, logout: idpLogout", (RS256, GOODBYE)),
             Flow("code, refused by us: another secret", (RS256,)),
             Flow("code, refused by it: another state", (RS256,)),
+            Flow("code, refused by it: another iss", (RS256,)),
         ),
     ),
     Client(
@@ -167,6 +209,7 @@ CLIENTS: tuple[Client, ...] = (
             Flow("private_key_jwt for the token endpoint", (KEY, AT_TOKEN_ENDPOINT, LONGER)),
             Flow("private_key_jwt, refused by us: another key", (KEY, AT_TOKEN_ENDPOINT, LONGER)),
             Flow("private_key_jwt, refused by it: another state", (KEY, AT_TOKEN_ENDPOINT, LONGER)),
+            Flow("private_key_jwt, refused by it: another iss", (KEY, AT_TOKEN_ENDPOINT, LONGER)),
         ),
     ),
     Client(
@@ -185,6 +228,7 @@ CLIENTS: tuple[Client, ...] = (
             Flow("private_key_jwt for the token endpoint, logout", (RSA_KEY, AT_TOKEN_ENDPOINT, GOODBYE)),
             Flow("private_key_jwt for the token endpoint, refused by us: another key", (RSA_KEY, AT_TOKEN_ENDPOINT)),
             Flow("private_key_jwt for the token endpoint, refused by it: another state", (RSA_KEY, AT_TOKEN_ENDPOINT)),
+            Flow("private_key_jwt for the token endpoint, refused by it: another iss", (RSA_KEY, AT_TOKEN_ENDPOINT)),
             Flow("private_key_jwt for the token endpoint, EC", (KEY, AT_TOKEN_ENDPOINT)),
         ),
         faults=(
@@ -219,9 +263,17 @@ CLIENTS: tuple[Client, ...] = (
         claims=client_lemonldap.claims,
         flows=(
             Flow("defaults: no PKCE", (POST, NO_PKCE)),
+            Flow("defaults: no PKCE, refused by us: another secret", (POST, NO_PKCE)),
+            Flow("defaults: no PKCE, refused by it: another state", (POST, NO_PKCE)),
+            Flow("defaults: no PKCE, refused by it: another iss", (POST, NO_PKCE)),
             Flow("PKCE required", (POST,)),
         ),
         faults=(
+            mixed_up(
+                "defaults: no PKCE",
+                "/usr/share/perl5/Lemonldap/NG/Portal/Auth/OpenIDConnect.pm",
+                'my $code = $req->param("code");',
+            ),
             Fault(
                 "PKCE required",
                 "code_verifier is malformed",

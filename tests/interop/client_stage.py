@@ -189,11 +189,15 @@ class Client:
             if WE_REFUSE in service.flow.name:
                 with structlog.testing.capture_logs() as lines:
                     page = self._answered(stage, service, browser)
-                _refused_by_us(page, lines)
+                if self._knows_somebody(service, browser, page):
+                    raise Failed(f"the client with another credential got an answer: {words_of(page)}")
+                _refused_by_us(lines)
                 return
             page = self._answered(stage, service, browser)
             if IT_REFUSES in service.flow.name:
-                if page.status < 400 or not page.url.startswith(service.base):
+                if not page.url.startswith(service.base):
+                    raise Failed(f"not back at the client: {page.url.partition('?')[0]}")
+                if self._knows_somebody(service, browser, page):
                     raise Failed(f"it took the answer: status {page.status}: {words_of(page)}")
                 return
             if self.shows:
@@ -203,6 +207,13 @@ class Client:
             holds(self.claims(page))
             if LOGOUT in service.flow.name:
                 self._signed_out(stage, service, browser)
+
+    def _knows_somebody(self, service: Service, browser: Browser, page: Page) -> bool:
+        """Whether a citizen is signed in after this page. A client whose page says so in words alone shows it elsewhere."""
+        if page.status >= 400 or not self.shows:
+            return page.status < 400
+        shown = browser.get(f"{service.base}{self.shows}", origin=service.base)
+        return shown.status < 400 and shown.url.startswith(service.base) and "sub" in self.claims(shown)
 
     def _signed_out(self, stage: Scene, service: Service, browser: Browser) -> None:
         """From the client's logout to the broker's, which asks nobody, and back to the registered address."""
@@ -278,10 +289,8 @@ def _with_another_credential(service: Service, folder: Path) -> Service:
     return replace(service, credential=other)
 
 
-def _refused_by_us(page: Page, lines: Sequence[Mapping[str, object]]) -> None:
-    """Raise `Failed` unless the client has nothing, and the broker says for its operator that the credential is wrong."""
-    if page.status == 200:
-        raise Failed(f"the client with another credential got an answer: {words_of(page)}")
+def _refused_by_us(lines: Sequence[Mapping[str, object]]) -> None:
+    """Raise `Failed` unless the broker says for its operator that the credential is wrong."""
     if not any(line.get("error") == "invalid_client" or "invalid_client" in str(line) for line in lines):
         raise Failed(f"the broker named no wrong credential: {[line.get('event') for line in lines]}")
 

@@ -2,7 +2,7 @@
 import { ExpressAuth, getSession } from '@auth/express';
 import express from 'express';
 
-const { ISSUER: issuer, CLIENT_ID: clientId, CLIENT_SECRET: clientSecret, SCOPE: scope, SESSION_KEY, PORT } = process.env;
+const { ISSUER: issuer, CLIENT_ID: clientId, CLIENT_SECRET: clientSecret, SCOPE: scope, SESSION_KEY, FLOW, PORT } = process.env;
 const config = {
   secret: SESSION_KEY,
   trustHost: true,
@@ -15,6 +15,7 @@ const config = {
       clientId,
       clientSecret,
       authorization: { params: { scope } },
+      ...(FLOW.includes('checks') ? { checks: ['pkce', 'state', 'nonce'], idToken: false } : {}),
     },
   ],
   callbacks: {
