@@ -10,6 +10,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any  # what a TOML file holds
 
 from tests.interop.client_stage import Client
@@ -153,7 +154,8 @@ def _section(library: Library, versions: Mapping[str, str]) -> Iterator[str]:
     if library.flow:
         yield _registered(library)
     if library.lines:
-        parts = "".join(_apart(one.text()) for one in library.lines).lstrip("\n")
+        texts = [one.text() for one in library.lines]
+        parts = "".join(_apart(before, text) for before, text in pairwise(["", *texts])).lstrip("\n")
         yield f"```{library.language}\n{parts}```\n"
     found = [one.what for one in library.lacks]
     found += dict.fromkeys(fault.why for peer in library.peers for fault in peer.faults)
@@ -164,11 +166,13 @@ def _section(library: Library, versions: Mapping[str, str]) -> Iterator[str]:
         yield "In these flows it lacked nothing.\n"
 
 
-def _apart(text: str) -> str:
-    """A line stays beside its neighbours; a block does not, and one that makes a name of its own in Python even less."""
+def _apart(before: str, text: str) -> str:
+    """A line stays beside its neighbours; a block does not, nor what follows an import, and least a class or a view."""
     if text.startswith(("class ", "@app")):
         return f"\n\n{text}"
-    return f"\n{text}" if "\n" in text.strip() else text
+    imports = ("from ", "import ")
+    ends_imports = before.startswith(imports) and not text.startswith(imports)
+    return f"\n{text}" if ends_imports or "\n" in text.strip() else text
 
 
 def _tried(library: Library, versions: Mapping[str, str]) -> str:
