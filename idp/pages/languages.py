@@ -1,7 +1,7 @@
 """Chooses the language of a page, and holds each language's phrases, order, dates and names of countries.
 
-A language is a BCP 47 tag of `LANGUAGES`. There is no cookie: the relying party's `ui_locales` come first, then the
-browser's Accept-Language, then English. If the citizen chooses a language, their login keeps it in place of `ui_locales`.
+A language is a BCP 47 tag of `LANGUAGES`. The relying party's `ui_locales` come first, then the browser's Accept-Language,
+then English. If the citizen chooses a language, their login keeps it in place of `ui_locales`.
 """
 
 import re

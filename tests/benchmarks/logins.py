@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.benchmarks.logins_pages import pages
 from tests.benchmarks.logins_peers import Answer, Asked, Connection, IdentityProvider, LoginFailedError, RelyingParty
 from tests.benchmarks.logins_saml import SamlService, make_saml_stage
 from tests.benchmarks.logins_satosa import HOST as SATOSA_HOST
@@ -188,7 +189,8 @@ def measured(folder: Path, chosen: argparse.Namespace) -> tuple[list[Figure], li
                     spent = found.setdefault((name, at_once), Spent())
                     turn(case.broker, case.host, case.login, spent, logins=chosen.logins, at_once=at_once)
         growth = _growth(next(iter(cases.values())), chosen.growth)
-    return [*_figures(found), *growth], [*_targets(found), *_growth_target(growth)]
+    shown, within = ([], []) if chosen.saml else pages()
+    return [*_figures(found), *growth, *shown], [*_targets(found), *_growth_target(growth), *within]
 
 
 def _cases(folder: Path, chosen: argparse.Namespace, running: ExitStack) -> dict[str, Case]:

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import Pages
 from tests.benchmarks.logins import AT_ONCE, MANY, ONE, POSTGRES, Spent, _growth_target, _targets, measured
+from tests.benchmarks.logins_pages import pages
 from tests.benchmarks.measure import Figure
+from tests.e2e.gallery import DECISION, OWNER, approval
 
 
 def spent(cpu: float, inside: float = 1.0) -> dict[int, Spent]:
@@ -54,3 +58,14 @@ def test_logins_over_saml_to_saml_are_measured(tmp_path: Path) -> None:
     inside = {one.name: one.value for one in figures if one.name.endswith("median") and one.name.startswith("time")}
     assert set(inside) == {f"time inside the broker, SAML to SAML{kind}, median" for kind in ("", " encrypted")}
     assert all(inside.values())
+
+
+@pytest.mark.slow
+def test_the_pages_are_measured_in_the_language_in_which_they_cost_the_most() -> None:
+    _, targets = pages()
+    measured = {one.name: one.measured for one in targets}
+    shown = Pages(OWNER)
+    sizes = {tag: len(shown.approval(approval(shown, tag, DECISION)).encode()) / 1000 for tag in LANGUAGES}
+    assert measured["question_kb"] == max(sizes.values()) > sizes["en"]
+    assert min(measured["question_ms_cpu"], measured["picker_ms_cpu"], measured["picker_kb"]) > 0
+    assert measured["languages_mib"] > 0

@@ -141,7 +141,8 @@ def overflow(page: Page) -> list[str]:
     found = page.evaluate(
         """() => {
             const width = document.documentElement.clientWidth;
-            const out = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > width + 0.5);
+            const outside = ({left, right}) => right > width + 0.5 || left < -0.5;
+            const out = [...document.querySelectorAll('body *')].filter(e => outside(e.getBoundingClientRect()));
             if (document.documentElement.scrollWidth > width) out.unshift(document.documentElement);
             return out.map(e => e.tagName + '.' + e.className);
         }"""

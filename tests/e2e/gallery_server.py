@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from idp.desk.pages import DESK_STYLE
 from idp.pages.headers import headers
+from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
 from idp.pages.static import StaticFile
 from tests.e2e.gallery import OWNER, Shown, gallery
@@ -52,12 +53,14 @@ class _Handler(Handler):
 
 
 @contextmanager
-def serve(more: Mapping[str, Shown] = MappingProxyType({}), pages: Pages | None = None) -> Iterator[Gallery]:
+def serve(
+    more: Mapping[str, Shown] = MappingProxyType({}), pages: Pages | None = None, languages: Sequence[str] = LANGUAGES
+) -> Iterator[Gallery]:
     """Serve the gallery of `pages`, and `more` by their paths, on a free port until the end of the block."""
     pages = pages or Pages(OWNER)
     held = Gallery("", {}, (*pages.files, DESK_STYLE))
     with Listening(partial(_Handler, held)) as server:
         held.base = f"http://127.0.0.1:{server.server_port}"
-        held.shown = {f"/{each.name}/{each.language}": each for each in gallery(pages, server.server_port)}
+        held.shown = {f"/{each.name}/{each.language}": each for each in gallery(pages, server.server_port, languages)}
         held.shown = {**held.shown, **more}
         yield held

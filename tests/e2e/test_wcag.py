@@ -18,7 +18,7 @@ from tests.e2e.branded import branded
 from tests.e2e.browser import show, window
 from tests.e2e.gallery import OWNER, gallery
 from tests.e2e.gallery_server import Gallery
-from tests.e2e.wcag import LOOKS, headings, keyboard, on_paper, small_window, targets, with_axe
+from tests.e2e.wcag import LOOKS, headings, on_paper, small_window, targets, with_axe
 from tests.interop.node import MODULES, require_node
 
 pytestmark = pytest.mark.peer
@@ -49,20 +49,20 @@ def test_a_page_is_for_everybody(chromium: Browser, shown: Gallery, themed: Gall
     found: list[str] = []
     with window(chromium) as opened:
         page = opened.page
-        for language in LANGUAGES:
-            for where, looks in ((shown, LOOKS), (themed, LOOKS[:2])):
-                about = f"{language}{'' if where is shown else ', themed'}"
-                show(page, where.url(name, language))
-                for look in looks:
-                    look.put_on(page)
-                    found += [f"{about}, {look.name}: {each}" for each in with_axe(page, look=look, own=where is shown)]
-                looks[0].put_on(page)
-                for check in (on_paper, headings, targets, small_window):
-                    found += [f"{about}: {each}" for each in check(page)]
-        for where, look in ((shown, LOOKS[0]), (shown, LOOKS[1]), (shown, LOOKS[2]), (themed, LOOKS[0])):
-            look.put_on(page)
-            show(page, where.url(name))
-            found += [f"{where.base}, {look.name}: {each}" for each in keyboard(page)]
+        # A theme changes colours and corners, and the reader's own colours replace all: neither depends on the language
+        for where, language, looks in (
+            (shown, "en", LOOKS),
+            *((shown, other, LOOKS[:2]) for other in LANGUAGES[1:]),
+            (themed, "en", LOOKS[:2]),
+        ):
+            about = f"{language}{'' if where is shown else ', themed'}"
+            show(page, where.url(name, language))
+            for look in looks:
+                look.put_on(page)
+                found += [f"{about}, {look.name}: {each}" for each in with_axe(page, look=look, own=where is shown)]
+            looks[0].put_on(page)
+            for check in (on_paper, headings, targets, small_window):
+                found += [f"{about}: {each}" for each in check(page)]
         assert opened.complaints == []
     assert found == []
 
@@ -70,7 +70,7 @@ def test_a_page_is_for_everybody(chromium: Browser, shown: Gallery, themed: Gall
 @pytest.mark.spec("issue 32 item 7: real parts: html-validate from npm")
 def test_every_page_is_valid_html(tmp_path: Path) -> None:
     require_node("html-validate")
-    for each in gallery(Pages(OWNER)):
+    for each in gallery(Pages(OWNER), languages=LANGUAGES):
         (tmp_path / f"{each.name}.{each.language}.html").write_text(each.html, encoding="utf-8")
     (tmp_path / "rules.json").write_text(json.dumps(RULES), encoding="utf-8")
     node, program = shutil.which("node"), MODULES / "html-validate" / "bin" / "html-validate.mjs"
