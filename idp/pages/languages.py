@@ -20,14 +20,37 @@ from idp.pages.phrases import Phrases, english_phrases, translated_phrases
 ENGLISH = "en"
 # Every language that is offered: a line here, and a folder under `locale/`
 LANGUAGES = (
+    "bg",
+    "cs",
+    "da",
+    "de",
+    "el",
     "en",
+    "es",
     "et",
+    "fi",
+    "fr",
+    "ga",
+    "hr",
+    "hu",
+    "it",
+    "lt",
+    "lv",
+    "mt",
+    "nl",
+    "pl",
+    "pt",
+    "ro",
+    "sk",
+    "sl",
+    "sv",
     "zh-Hans",
+    "zh-Hant",
 )
 # Keys of phrases by whose English text the policies know titles of ours
 OURS = ("attribute.", "ours.")
-# British dates (22 July 1990): the readers are Europeans
-_VARIETIES: Mapping[str, str] = {ENGLISH: "en_GB"}
+# The readers are Europeans: British dates (22 July 1990), and Portuguese names of countries
+_VARIETIES: Mapping[str, str] = {ENGLISH: "en_GB", "pt": "pt_PT"}
 
 # Ranges that lead to a language of another tag, for RFC 4647 lookup. Nobody who wants one Chinese script gets the other.
 _CHINESE: Mapping[str, str] = {

@@ -59,7 +59,8 @@ def _codes(country: str) -> frozenset[str]:
 def names_everywhere() -> Mapping[str, frozenset[str]]:
     """The folded names of each country by its code. The server reads them before it forks workers."""
     found: dict[str, set[str]] = {}
-    for locale in EVERYWHERE:
+    # In CLDR "pt" is Brazil's, and the pages call some countries otherwise
+    for locale in (*EVERYWHERE, "pt_PT"):
         for code, name in writing(locale).countries.items():
             found.setdefault(code, set()).add(intern(folded(name)))
     return {code: frozenset(names) for code, names in found.items()}

@@ -17,7 +17,7 @@ from tests.idp.ledger.test_receipt import CITIZEN, KEY, LIES, LOG, OTHER_KEY, PA
 from tests.idp.store.units import ORIGIN
 
 pytestmark = [pytest.mark.peer, pytest.mark.spec("issue 32 item 3")]
-HOLDS, REFUSED = "This receipt holds", "This receipt does not hold"
+HOLDS, REFUSED = "This receipt is valid", "This receipt is not valid"
 VIEW = CheckerView("en", "/receipt/check", (("birthdate", Text("Date of birth", "en")),))
 
 

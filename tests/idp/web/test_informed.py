@@ -39,7 +39,7 @@ def test_who_is_informed_continues_or_leaves_and_the_record_says_so(visitor: Vis
         ]
         assert "If you cancel, Resident parking receives nothing" in page.text
         (tells,) = page.found("//details[summary/@id='who']/p/text()")
-        assert tells.startswith("This tells the service about as much as one in 3 people"), "a yes and another yes or no"
+        assert tells.startswith("About one person in 3 has the same details"), "a yes and another yes or no"
         assert tells.endswith("With every box ticked it is enough to tell you from everybody else.")
         assert page.found("//details//a/@rel") == ["noopener noreferrer"]
         assert "onsent" not in page.found("string(//main)")[0]
