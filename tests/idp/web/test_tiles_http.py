@@ -51,7 +51,7 @@ def test_another_makers_client_reads_the_log_at_its_own_addresses(visitor: Visit
 @pytest.mark.parametrize(
     "place",
     [
-        *("0/000", "0/000.p/255", "7/000.p/1", "0/x999/x999/999"),  # no checkpoint covers them
+        *("0/x001/000", "0/x001/000.p/255", "7/000.p/1", "0/x999/x999/999"),  # no checkpoint covers them
         *("0/0", "00/000", "8/000", "0/x000/000", "0/000.p/0", "0/000.p/256", "0/000.p/01", "", "0/", "0/000/", "x"),
         *("entries/000", "entries/000.p/1", "entries/"),  # for auditors
         *("0/%30%30%30%2ep/0", "0/000.p/1%0a", "0/..%2f000"),
