@@ -100,6 +100,11 @@ class Answers:
         except NotFound as error:
             raise Replayed("login_ended", "nobody may go on with this login any more", code="login_ended") from error
 
+    def check_waits(self, login: LoginId, now: int) -> None:
+        """Raises `Replayed` where somebody went on in the last minute."""
+        if self._decisions.decision(self._tenant, _digest(login), now) is not None:
+            raise Replayed("decided", "whoever went on reads no more what will go")
+
     def released(
         self, login: LoginId, onward: Onward, decided: Decided, secret: bytes, session: SessionRow | None
     ) -> Released:

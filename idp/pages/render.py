@@ -175,7 +175,7 @@ class Pages:
             onward=language.say(onward, service=named, country=named),
             view=view,
             code=qr_code(view.phone) if view.phone else "",
-            switch=at(f"{view.onward.rpartition('/')[0]}/stay"),
+            switch=LanguageSwitch(link=f"{view.onward.rpartition('/')[0]}/stay?language="),
         )
 
     def leaving(self, view: LeavingView) -> str:

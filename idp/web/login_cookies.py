@@ -2,7 +2,8 @@
 
 `__Host-l-<login>` holds a letter for the kind of state and the sealed state: `r` requested, `a` asked; in capitals where
 the state was too long for a cookie and lies parked under the handle that the cookie holds. A browser keeps it for longer
-than the seal holds, and a decided login leaves the letter `d` alone: so a page can say what became of the login.
+than the seal holds, and a decided login leaves the letter `d` alone, or `u` until its last page was shown: so a page can
+say what became of the login.
 `__Host-a-<login>` holds the random secret that `Decided` and its answer are bound to. `__Host-cookies` says that this
 browser keeps cookies, and nothing else. `__Host-session-<group>` holds the handle of a session (`idp.login.sessions`).
 """
@@ -26,7 +27,7 @@ STRICT = "__Host-a-"
 SESSION = "__Host-session-"
 # It ends with the browser's own session: as late as the tabs that may ask for it
 KEEPS = "__Host-cookies"
-DECIDED = "d"
+DECIDED, UNSEEN = "d", "u"
 # The keys of two hours open a seal: for so long a browser can show us a login whose time is over
 SHOWN_LIFE = 3600
 # What four logins may take of a browser's 8 kB of headers
@@ -158,10 +159,10 @@ def secret_of(cookies: Mapping[str, str], login: str) -> bytes:
     return secret
 
 
-def after_decision(login: LoginId, secret: bytes | None, life: int = ANSWER_LIFE) -> list[Cookie]:
+def after_decision(login: LoginId, secret: bytes | None, life: int = ANSWER_LIFE, *, letter: str = DECIDED) -> list[Cookie]:
     """The login's cookie says only that; the Strict one lives on for as long as the answer may be asked for, or again."""
     kept = [] if secret is None else [Cookie(STRICT + login, base64url(secret), life, "Strict")]
-    return [Cookie(STATE + login, DECIDED, LOGIN_LIFE, SAME_SITE), *kept]
+    return [Cookie(STATE + login, letter, LOGIN_LIFE, SAME_SITE), *kept]
 
 
 def given_up(login: LoginId) -> list[Cookie]:

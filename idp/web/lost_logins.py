@@ -21,7 +21,7 @@ from connectors.connector import Inbound
 from idp.login.frontend import Declined
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.web.edge import LOGIN
-from idp.web.login_cookies import DECIDED, KEEPS, STATE
+from idp.web.login_cookies import DECIDED, KEEPS, STATE, UNSEEN
 from idp.web.requests import client_of, cookies, header, parameters
 from idp.web.site import Site
 from idp.web.stopped import stopped
@@ -49,7 +49,7 @@ def finds_login(step: Callable[Concatenate[S, Request, P], Response]) -> Callabl
 
 def _lost(site: Site, request: Request, error: Replayed) -> Response:
     held, now, login = cookies(request), site.clock(), request.scope.get(LOGIN, "")
-    if held.get(STATE + login) == DECIDED:
+    if held.get(STATE + login) in (DECIDED, UNSEEN):
         error.code = "conflict"
     elif error.check == "login_ended":
         late = site.logins.late(held, login)

@@ -119,10 +119,13 @@ async def approved(browser: Connection, back: Back, target: str, posted: dict[st
         raise LoginFailedError(f"{page.status} {page.body[:2000]!r}")
     decision = f"/login/{fields['login']}/decision"
     chosen = {**fields, "choice": "approve"}
-    last = await browser.request(
+    onward = await browser.request(
         "POST", decision, chosen, sec_fetch_dest="document", sec_fetch_site="same-origin", origin=ISSUER
     )
-    return await browser.request("GET", last.onward(), sec_fetch_dest="document", sec_fetch_site="same-origin")
+    for _to_the_last_page_and_from_there in range(2):
+        path = onward.onward().removeprefix(ISSUER)
+        onward = await browser.request("GET", path, sec_fetch_dest="document", sec_fetch_site="same-origin")
+    return onward
 
 
 async def drive(login: Login, host: str, port: int, *, logins: int, at_once: int) -> list[float]:

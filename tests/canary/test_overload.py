@@ -245,7 +245,9 @@ class Citizens:
             page = await self._until_served(browser, "/saml/acs", posted, sec_fetch_site="cross-site")
             fields = {**page.hidden(), "choice": "approve"}
             target = f"/login/{fields['login']}/decision"
-            last = await self._until_served(browser, target, fields, sec_fetch_site="same-origin", origin=ISSUER)
+            pressed = await self._until_served(browser, target, fields, sec_fetch_site="same-origin", origin=ISSUER)
+            there = pressed.onward().removeprefix(ISSUER)
+            last = await self._until_served(browser, there, None, sec_fetch_site="same-origin")
             left = await self._until_served(browser, last.onward(), None, sec_fetch_site="same-origin")
             redeem, browser.cookies = self.stage.party.redeem(left.onward(), asked), {}
             given = await self._until_served(browser, "/token", redeem, authorization=self.stage.party.authorization)

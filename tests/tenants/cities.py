@@ -243,7 +243,7 @@ class Town:
         login, cookies, fields = self.decided()
         form = {**fields, "choice": "approve"}
         done = self.send(Call("POST", "/login/{login}/decision", parts={"login": login}, cookies=cookies, form=form))
-        assert done.status_code == 200, done.text
+        assert done.status_code == 303, done.text
         strict = f"__Host-a-{login}"
         return login, {strict: cookies_of(done)[strict]}, cookies_of(done)["__Host-receipt"]
 

@@ -166,7 +166,9 @@ class Visitor:
         return self.goes_on(self.presses(question, choice, **changes))
 
     def goes_on(self, page: BrokerAnswer, **headers: str | None) -> BrokerAnswer:
-        """Go on from the last page of a login; any other page stays."""
+        """Go on from the last page of a login, to which a decision leads; any other page stays."""
+        path = page.headers.get("location", "").removeprefix(self.stage.issuer)
+        page = self.go("GET", path, headers={"sec-fetch-site": "same-origin"}) if path.endswith("/stay") else page
         links = page.found("//main//a[@class='button'][contains(@href, '/onward')]/@href")
         return self.go("GET", links[0], headers={"sec-fetch-site": "same-origin", **headers}) if links else page
 

@@ -1,8 +1,9 @@
 """The last page of a login, and the way on from it (decision 0074).
 
-GET /login/{login}/stay     the same page, which does not go on by itself
+GET /login/{login}/stay     the page: it goes on by itself the first time that it is shown, and not again
 GET /login/{login}/onward   on to the service: the answer is made here
 
+A decision leads there by a redirect, so Back and Reload show it again, and no form is sent twice.
 Neither another site's link nor a browser that fetches ahead goes on for the citizen: the login's cookie is Strict, and the
 browser says where it comes from.
 """
@@ -13,6 +14,7 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import Response
 
+from connectors.connector import Redirect
 from connectors.signatures.jws import base64url
 from idp.login.flow import CANCEL
 from idp.login.sealing import LoginId
@@ -20,10 +22,10 @@ from idp.login.states import ONWARD_LIFE, Onward, Released, WaitingAnswer
 from idp.monitoring.recorder.recorder import DENIED, SENT
 from idp.pages.last_view import SECONDS, LastView
 from idp.pages.views import Ending
-from idp.web.login_cookies import CHOSEN, LOGIN_ID, Cookie, after_decision, secret_of
+from idp.web.login_cookies import LOGIN_ID, STATE, UNSEEN, Cookie, after_decision, chosen_language, secret_of
 from idp.web.lost_logins import finds_login
 from idp.web.page_route import PageRoute
-from idp.web.requests import check_navigation, check_own_link, cookies
+from idp.web.requests import check_navigation, check_own_link, cookies, query
 from idp.web.routes.receipt import FILE_PATH, PHONE_PATH, RECEIPT_PATH
 from idp.web.site import Site, page
 from idp.web.stopped import stopped
@@ -53,12 +55,9 @@ def routes(site: Site) -> list[PageRoute]:
 
 
 def last_page(site: Site, waiting: WaitingAnswer, language: str, kept: Sequence[Cookie]) -> Response:
-    """The page after a decision that is recorded."""
-    view = _view(site, waiting.login, waiting.onward, waiting.secret, language)
-    cookies_kept = [*kept, *after_decision(waiting.login, waiting.secret, ONWARD_LIFE)]
-    response = page(site.pages.last(view), view.kind, cookies_kept)
-    response.raw_headers.append((b"refresh", f"{SECONDS}; url={view.onward}".encode("ascii")))
-    return response
+    """Off to the page after a decision that is recorded."""
+    cookies_kept = [*kept, *after_decision(waiting.login, waiting.secret, ONWARD_LIFE, letter=UNSEEN)]
+    return site.send(Redirect(f"{site.issuer}/login/{waiting.login}/stay"), language, cookies_kept)
 
 
 def ending_of(word: str) -> Ending:
@@ -79,9 +78,17 @@ def _kept(site: Site, request: Request) -> tuple[LoginId, bytes, Onward]:
 @finds_login
 def _stays(site: Site, request: Request) -> Response:
     login, secret, onward = _kept(site, request)
-    # Whoever chooses a language on the page comes here
-    language = site.language(request, (cookies(request).get(CHOSEN, ""), *onward.asked.languages))
-    return page(site.pages.last(_view(site, login, onward, secret, language, stays=True)), LastView.kind, ())
+    stays = cookies(request).get(STATE + login) != UNSEEN
+    if stays:
+        site.broker.answers.check_waits(login, site.clock())
+    chosen = query(request).get("language", "")
+    language = site.language(request, (chosen, *onward.asked.languages))
+    view = _view(site, login, onward, secret, language, stays=stays)
+    kept = [chosen_language(chosen)] if chosen == language else []
+    response = page(site.pages.last(view), view.kind, kept if stays else [*kept, *after_decision(login, None)])
+    if not stays:
+        response.raw_headers.append((b"refresh", f"{SECONDS}; url={view.onward}".encode("ascii")))
+    return response
 
 
 @finds_login
@@ -112,7 +119,7 @@ def _goes_on(site: Site, request: Request) -> Response:
     return answered(site, request, made, unsent, service=service, language=language, kept=kept, towards=towards)
 
 
-def _view(site: Site, login: LoginId, onward: Onward, secret: bytes, language: str, *, stays: bool = False) -> LastView:
+def _view(site: Site, login: LoginId, onward: Onward, secret: bytes, language: str, *, stays: bool) -> LastView:
     decided, going = onward.decided, onward.decided.decision.released if onward.decided is not None else ()
     phone = ""
     if decided is not None and stays:

@@ -153,7 +153,7 @@ def test_where_no_country_reaches_the_level_the_service_hears_so_before_anybody_
 def test_leaving_at_the_picker_tells_the_service_and_ends_the_login(visitor: Visitor, stage: Stage) -> None:
     login = visitor.login()
     jar = dict(visitor.jar)
-    last = visitor.go("POST", f"/login/{login}/cancel")
+    last = visitor.lands(visitor.go("POST", f"/login/{login}/cancel"))
     assert (last.status, last.heading) == (200, "Sign-in cancelled")
     ended = visitor.goes_on(last)
     assert ended.back == {
@@ -172,7 +172,7 @@ def test_leaving_at_the_picker_tells_the_service_and_ends_the_login(visitor: Vis
 def test_leaving_at_the_picker_also_ends_what_went_on_in_another_tab(visitor: Visitor) -> None:
     login = visitor.login()
     question = visitor.returns(visitor.signs_in(visitor.asked(login)))
-    assert visitor.go("POST", f"/login/{login}/cancel").status == 200
+    assert visitor.go("POST", f"/login/{login}/cancel").status == 303
     refused = visitor.decides(question)
     assert (refused.status, refused.heading) == (409, "Please start again"), "its secret is another one by now"
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from connectors.signatures.jws import base64url
 from idp.login.sealing import LoginId, Sealer, SealingKeys
 from idp.login.states import LOGIN_LIFE, REQUESTED, Requested
-from idp.web.login_cookies import DECIDED, KEEPS, SHOWN_LIFE, STATE, STRICT
+from idp.web.login_cookies import DECIDED, KEEPS, SHOWN_LIFE, STATE, STRICT, UNSEEN
 from idp.web.requests import MAX_COOKIES, cookies
 from idp.web.routes.receipt import COOKIE
 from policies.errors import RequestRefused
@@ -60,11 +60,13 @@ def test_the_strict_cookie_lives_until_the_citizen_goes_on_and_a_minute_more(vis
     strict = _only(question)
     login = question.fields["login"]
     assert (strict.name, strict.attributes) == (STRICT + login, _attributes(300, "Strict"))
-    last = visitor.presses(question)
-    after = last.cookies
+    pressed = visitor.sends(question)
+    after = pressed.cookies
     assert set(after) == {STATE + login, STRICT + login, COOKIE}
-    assert (after[STATE + login].value, after[STATE + login].attributes["max-age"]) == (DECIDED, str(LOGIN_LIFE))
+    assert (after[STATE + login].value, after[STATE + login].attributes["max-age"]) == (UNSEEN, str(LOGIN_LIFE))
     assert (after[STRICT + login].value, after[STRICT + login].attributes["max-age"]) == (strict.value, "300")
+    last = visitor.lands(pressed)
+    assert {name: cookie.value for name, cookie in last.cookies.items()} == {STATE + login: DECIDED}
     gone = visitor.goes_on(last).cookies[STRICT + login]
     assert (gone.value, gone.attributes["max-age"]) == (strict.value, "60")
 

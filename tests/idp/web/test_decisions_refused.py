@@ -70,11 +70,11 @@ def test_a_form_that_another_page_posts_is_refused(
         answer = visitor.go("POST", f"/login/{question.fields['login']}/cancel", headers=headers)
         _refused(answer, 403, NOT_OURS)
     assert stage.records == before
-    assert _decides(visitor, question).status == 200, "and the login goes on"
+    assert _decides(visitor, question).status == 303, "and the login goes on"
 
 
 def test_a_browser_without_fetch_metadata_decides_by_its_origin(visitor: Visitor, question: Answer) -> None:
-    assert _decides(visitor, question, headers={"sec-fetch-site": None}).status == 200
+    assert _decides(visitor, question, headers={"sec-fetch-site": None}).status == 303
 
 
 def test_a_decision_in_a_frame_is_refused(visitor: Visitor, question: Answer) -> None:
@@ -120,7 +120,7 @@ def test_a_decision_sealed_for_another_place_is_refused(
     sealed = other.seal(kind, login, stage.clock() + 100, payload, secret)
     _refused(_decides(visitor, question, {"decided": sealed}), 409, GONE)
     again = ours.seal("decided", login, stage.clock() + 100, payload, secret)
-    assert _decides(visitor, question, {"decided": again}).status == 200, "only the place was wrong"
+    assert _decides(visitor, question, {"decided": again}).status == 303, "only the place was wrong"
 
 
 def _secret(visitor: Visitor, question: Answer) -> bytes:
@@ -152,7 +152,7 @@ def test_a_box_that_the_page_does_not_have_is_refused(
     _refused(_decides(visitor, question, BOXES[name]), 400, NOT_OURS)
     assert stage.records == before
     assert "script>" not in repr(logs)
-    assert _decides(visitor, question).status == 200
+    assert _decides(visitor, question).status == 303
 
 
 @pytest.mark.parametrize(
@@ -180,4 +180,4 @@ def test_a_form_of_more_than_80_kb_is_refused(visitor: Visitor, question: Answer
 def test_another_content_type_is_refused(visitor: Visitor, question: Answer) -> None:
     for kind in ("text/plain", "multipart/form-data", None):
         _refused(_decides(visitor, question, headers={"content-type": kind}), 415, SERVICE)
-    assert _decides(visitor, question, headers={"content-type": FORM_TYPE.upper()}).status == 200
+    assert _decides(visitor, question, headers={"content-type": FORM_TYPE.upper()}).status == 303

@@ -304,11 +304,16 @@ def test_a_page_of_an_address_is_shown_in_the_language_that_its_list_offers(visi
 
 
 def test_the_last_page_is_had_in_another_language_and_then_stays(visitor: Visitor, stage: Stage) -> None:
-    last = visitor.presses(visitor.question())
+    visitor.jar[CHOSEN] = "zh-Hans"
+    last = visitor.presses(visitor.question(ui_locales="en"))
     before = stage.written()
-    chosen = visitor.go("POST", "/language", fields={"language": "et", "at": _hidden(last, "at")})
-    stays = visitor.go("GET", chosen.headers["location"].removeprefix(stage.issuer))
-    assert (_spoken(stays), "refresh" in stays.headers) == ("et", False)
+    address = last.found(f"{OTHERS}a[@lang='et']/@href")[0]
+    stays = visitor.go("GET", address)
+    assert (_spoken(stays), "refresh" in stays.headers, set(stays.cookies)) == ("et", False, {CHOSEN})
+    visitor.jar[CHOSEN] = "zh-Hans"
+    plain, unknown = (visitor.go("GET", address.replace("language=et", query)) for query in ("", "language=xx"))
+    assert (_spoken(last), _spoken(plain), _spoken(unknown)) == ("en", "en", "en"), "whatever was chosen on other pages"
+    assert not unknown.cookies
     assert stage.written() == before
 
 

@@ -97,6 +97,19 @@ def test_the_same_answer_for_a_minute_from_going_on_and_then_a_page_that_says_so
     assert (late.status, late.heading) == (409, GONE)
 
 
+def test_a_press_leads_to_the_page_which_goes_on_by_itself_once(visitor: Visitor, stage: Stage) -> None:
+    pressed = visitor.sends(visitor.question())
+    path = f"/login/{visitor.newest}/stay"
+    assert (pressed.status, pressed.headers["location"], pressed.text) == (303, stage.issuer + path, "")
+    before = stage.written()
+    last, again, third = (visitor.go("GET", path) for _ in range(3))
+    assert [page.headers.get("refresh") for page in (last, again, third)] == [f"10; url={onward(last)}", None, None]
+    assert stage.written() == before, "whoever reads it writes nothing"
+    assert visitor.goes_on(third).back["code"]
+    back = visitor.go("GET", path)
+    assert (back.status, back.heading, back.found("//main//a")) == (409, GONE, []), "nothing waits any more"
+
+
 def test_a_minute_after_going_on_the_answer_is_given_no_more(visitor: Visitor, stage: Stage) -> None:
     stage.clock.stand()
     last = visitor.presses(visitor.question())

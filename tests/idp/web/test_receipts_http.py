@@ -67,10 +67,10 @@ def test_an_approval_leaves_a_strict_cookie_of_a_day_and_the_page_links_to_the_r
     question = visitor.question()
     assert "you can download a receipt for 24 hours" in question.text
     assert not question.found("//a[@href='/receipt']"), "there is none yet"
-    leaving = visitor.presses(question)
+    leaving = visitor.sends(question)
     cookie = leaving.cookies[COOKIE]
     assert cookie.attributes == {"max-age": "86400", "path": "/", "secure": "", "httponly": "", "samesite": "Strict"}
-    assert leaving.found("//a[@href='/receipt']/text()") == ["Read or print the receipt"]
+    assert visitor.lands(leaving).found("//a[@href='/receipt']/text()") == ["Read or print the receipt"]
 
 
 @pytest.mark.spec("issue 26 item 20")

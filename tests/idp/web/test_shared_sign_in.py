@@ -174,10 +174,10 @@ def test_no_session_outlives_what_the_provider_said_of_its_own(
     member.signs_in_for("desk")
     says(300)
     # It goes on in the session, by the provider's newer word, and then by the session alone
-    answer = member.presses(member.question(client_id="desk", scope="openid purpose:desk", prompt="login"))
+    answer = member.sends(member.question(client_id="desk", scope="openid purpose:desk", prompt="login"))
     assert answer.cookies[COOKIE].attributes["max-age"] == "300"
     stage.clock.ahead += 200
-    assert member.presses(member.asks_for("library")).cookies[COOKIE].attributes["max-age"] == "100"
+    assert member.sends(member.asks_for("library")).cookies[COOKIE].attributes["max-age"] == "100"
     stage.clock.ahead += 99
     page = member.asks_for("library")
     assert page.heading.startswith("Share this")
@@ -197,7 +197,7 @@ def test_a_session_from_before_providers_ends_were_kept_still_opens() -> None:
 
 @pytest.mark.spec("security.md §2.4 CSRF on consent/login/logout")
 def test_the_cookie_is_of_this_host_alone_and_lax(member: Member) -> None:
-    answer = member.presses(member.question(client_id="desk", scope="openid purpose:desk"))
+    answer = member.sends(member.question(client_id="desk", scope="openid purpose:desk"))
     cookie = answer.cookies[COOKIE]
     assert {"secure", "httponly"} <= cookie.attributes.keys()
     assert (cookie.attributes["path"], cookie.attributes["samesite"]) == ("/", "Lax")

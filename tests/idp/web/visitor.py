@@ -131,8 +131,14 @@ class WebBrowser(Generic[StageT]):
                 self.jar[cookie.name] = cookie.value
         return answer
 
+    def lands(self, answer: Answer) -> Answer:
+        """The last page of a login, where a decision's answer leads there; any other answer stays."""
+        path = answer.headers.get("location", "").removeprefix(self.stage.issuer)
+        return self.go("GET", path, headers={"sec-fetch-site": "same-origin"}) if path.endswith("/stay") else answer
+
     def goes_on(self, page: Answer) -> Answer:
         """Go on from the last page of a login; any other page stays."""
+        page = self.lands(page)
         links = page.found("//main//a[@class='button'][contains(@href, '/onward')]/@href") if page.status == 200 else []
         return self.go("GET", links[0], headers={"sec-fetch-site": "same-origin"}) if links else page
 
@@ -236,7 +242,11 @@ class Visitor(WebBrowser[Stage]):
         return self.goes_on(self.presses(question, choice, ticked=ticked))
 
     def presses(self, question: Answer, choice: str = "approve", *, ticked: Mapping[str, str] | None = None) -> Answer:
-        """Press a button of the approval page."""
+        """Press a button of the approval page: the last page, where there is one."""
+        return self.lands(self.sends(question, choice, ticked=ticked))
+
+    def sends(self, question: Answer, choice: str = "approve", *, ticked: Mapping[str, str] | None = None) -> Answer:
+        """What a press of that button is answered with."""
         fields = {**question.fields, "choice": choice, **(ticked or {})}
         return self.go("POST", f"/login/{fields['login']}/decision", fields=fields)
 

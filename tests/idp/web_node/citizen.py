@@ -55,9 +55,9 @@ class Browser(WebBrowser[NodeStage]):
         return self.goes_on(self.presses(page, choice, **changes))
 
     def presses(self, page: Answer, choice: str = "continue", **changes: str) -> Answer:
-        """Press a button of that page."""
+        """Press a button of that page: the last page, where there is one."""
         fields = {**page.fields, "choice": choice, **changes}
-        return self.go("POST", f"/login/{page.fields['login']}/decision", fields=fields)
+        return self.lands(self.go("POST", f"/login/{page.fields['login']}/decision", fields=fields))
 
     def opened(self, page: Answer, peer: PeerNode | None = None) -> Opened:
         """Open the answer that a page posts to the node that asked."""
