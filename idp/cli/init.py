@@ -117,6 +117,11 @@ def _text(role: BrokerRole, issuer: str, country: str = "", *, demo: bool = Fals
     here = resources.files("idp.cli")
     text = DEMO if demo else ""
     text += "".join(here.joinpath(name).read_text(encoding="utf-8") for name in ("init.toml", f"init_{role}.toml"))
+    if country and role is BrokerRole.CITY:
+        # A city with a country asks other countries' nodes, which have to be told who runs it
+        text = re.sub(
+            r"^# \[organization\]\n(?:# .*\n)+", lambda found: found[0].replace("# ", ""), text, flags=re.MULTILINE
+        )
     try:
         words = {"@ISSUER@": quoted(issuer), "@ROLE@": role.value, "@PORT@": "8400", "@PROBE@": "2.0" if demo else "30.0"}
     except ValueError as error:

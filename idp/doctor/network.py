@@ -23,7 +23,8 @@ EVERYWHERE = ("0.0.0.0/0", "::/0")
 TIMEOUT = 10.0
 OK, NOT_FOUND = 200, 404
 _REACH = "Services and citizens know this broker by this address alone."
-_COPY = "After two such fetches citizens cannot choose that country, until one succeeds."
+_COPY = "Nothing newer of it is taken. A city does not offer a country after two such fetches."
+_COMPARE = "Compare entity_id (or metadata_url) with the address that its operator has from `ciconia metadata own`."
 _CLOCK_WHY = "Messages are taken for minutes: by a clock that is off they are too old, or not of today."
 _TIME = "Set the clock of this machine by NTP; if it is right, tell the operator of the other one."
 
@@ -48,7 +49,7 @@ def peers(case: Examination, fetcher: PageFetcher, clock: Callable[[], int]) -> 
             continue
         if answer.status != OK:
             what = f"its metadata cannot be fetched: {peer.metadata_url} answers {answer.status}."
-            yield WARNING(peer.source, "metadata_url", what, _COPY, PEER)
+            yield WARNING(peer.source, "metadata_url", what, _COPY, _COMPARE if answer.status == NOT_FOUND else PEER)
         elif (fault := published_fault(case, peer, answer.body, clock())) is not None:
             what = f"what it publishes now is refused ({fault.check}): {fault.detail}"
             yield WARNING(peer.source, "metadata_url", what, _COPY, fault.mend)

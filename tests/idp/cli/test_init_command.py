@@ -85,6 +85,13 @@ def test_the_practice_node_of_a_country_is_whole_but_for_who_may_ask(tmp_path: P
     assert examined["ok"] is True
 
 
+def test_a_city_with_a_country_names_its_country_and_who_runs_it_to_other_nodes(tmp_path: Path) -> None:
+    assert ciconia("init", tmp_path / "city", "--country", "NL").returncode == 0
+    settings = load_settings(tmp_path / "city")
+    assert (settings.country, settings.organization is not None) == ("NL", True)
+    assert ciconia("metadata", "own", "--config", tmp_path / "city").returncode == 0
+
+
 @pytest.mark.parametrize("options", [("--country", "Estonia"), ("--demo", "--role", "node", "--country", "NL")])
 def test_a_country_that_is_no_code_or_cannot_be_played_makes_nothing(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert ciconia("init", tmp_path / "node", *options).returncode == 2

@@ -38,13 +38,14 @@ def test_our_own_clock_is_held_against_the_one_behind_our_address(city: Path) ->
     ("answer", "words"),
     [
         (HttpAnswer(503, None, b""), "answers 503"),
+        (HttpAnswer(404, None, b""), "answers 404"),
         (FetchError("deadline", "node.example took more than 10 seconds."), "took more than 10 seconds"),
         (HttpAnswer(200, None, node.octets(node.proxy(), by="stranger")), "refused (signature)"),
         (HttpAnswer(200, None, node.octets(node.proxy(valid_until=NOW - 1))), "refused (metadata_expired)"),
         (HttpAnswer(200, None, node.octets(node.proxy(valid_until=NOW + 40 * DAY))), "refused (metadata_far)"),
         (HttpAnswer(200, None, node.octets(node.proxy(entity_id=f"{node.ENTITY}/other"))), "refused (metadata_entity)"),
     ],
-    ids=["status", "no answer", "another key", "ended", "far", "another entity"],
+    ids=["status", "no such address", "no answer", "another key", "ended", "far", "another entity"],
 )
 def test_what_a_peer_publishes_now_is_judged_though_a_good_copy_is_held(
     city: Path, answer: HttpAnswer | FetchError, words: str
@@ -54,6 +55,8 @@ def test_what_a_peer_publishes_now_is_judged_though_a_good_copy_is_held(
     found = only(examined(city, outside=outside))
     assert (found.severity, found.file, found.key) == (WARNING, "providers/ee.toml", "metadata_url")
     assert words in found.what
+    # Nobody answers 404 to the right address
+    assert ("entity_id" in found.fix) is ("404" in words)
 
 
 def test_peers_are_asked_in_their_networks_and_we_in_every_network(city: Path) -> None:
