@@ -20,8 +20,8 @@ from idp.cli.console import NO, doing, end, say, taken, trying, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.library import NAME
-from idp.demo.scene import write_new
 from idp.demo.stage_servers import demo_database
+from idp.demo.templates import write_new
 from idp.demo.walk import visit_all, walk, walk_card
 from idp.demo.walked import OPENID, Walked
 from idp.demo.words import SERVICES

@@ -27,8 +27,9 @@ from idp.demo.city_card import CityCard
 from idp.demo.country import Country, country_with_key
 from idp.demo.library import METADATA_LIFE, Library
 from idp.demo.practice_witness import PracticeWitness
-from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_new, write_templates
+from idp.demo.scene import bound, city_secrets, secret_words, write_jwks
 from idp.demo.stage_servers import StageServers
+from idp.demo.templates import write_new, write_templates
 from idp.keys.file import FileSigner, load_signer
 from idp.keys.folder import create_keys, load_keys
 from idp.keys.kinds import OPENID

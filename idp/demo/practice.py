@@ -18,7 +18,7 @@ from pathlib import Path
 from idp.config.settings import SETTINGS_FILE, Settings, load_settings
 from idp.demo.citizens import BULGARIANS, CITIZENS, Citizen
 from idp.demo.country import Country, country_with_key
-from idp.demo.scene import write_templates
+from idp.demo.templates import write_templates
 from idp.keys.file import load_signer
 from idp.server.http import Server, bind
 from policies.errors import Misconfigured, Problem

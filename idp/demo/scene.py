@@ -2,31 +2,27 @@
 
 import hashlib
 import json
-import re
 import secrets
 import socket
 from collections.abc import Callable, Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from connectors.signatures.jwk import public_jwk
 from idp.application.app import Application
-from idp.config.settings import SETTINGS_FILE, load_settings
+from idp.config.settings import load_settings
 from idp.demo.city import City, services
 from idp.demo.country import country_with_key
 from idp.demo.stage_servers import StageServers
-from idp.keys.file import FileSigner, create_token_key, load_signer, write_private
+from idp.demo.templates import write_new, write_templates
+from idp.keys.file import FileSigner, create_token_key, load_signer
 from idp.keys.folder import create_keys
 from idp.server.http import bind
 from idp.store.migrate import migrate
 from idp.system.clock import system_clock
-from idp.system.toml_text import quoted
 
 HOST = "127.0.0.1"
 PORTS = {"broker": 8400, "country": 8401, "city": 8402}
-
-_WORD = re.compile(r"@[A-Z0-9_]+@")
 
 
 class Scene:
@@ -108,35 +104,9 @@ def write_jwks(path: Path, signer: FileSigner) -> None:
     write_new(path, (json.dumps(jwks, indent=1) + "\n").encode())
 
 
-def write_new(path: Path, octets: bytes) -> None:
-    """Writes a new file, never into one that somebody else made, nor through a link."""
-    with path.open("xb") as file:
-        file.write(octets)
-
-
 def bound(port: int) -> socket.socket:
     """A socket on the usual port, or on a free one where that is taken."""
     try:
         return bind(HOST, port)
     except OSError:
         return bind(HOST, 0)
-
-
-def write_templates(source: Traversable, target: Path, words: Mapping[str, str]) -> None:
-    """Copies a folder of templates with each `@WORD@` replaced. New files replace old ones.
-
-    A word stands in a quoted text, and is quoted as such. Raises ValueError for a value that no text can hold.
-    """
-    target.mkdir(parents=True, exist_ok=True)
-    for each in source.iterdir():
-        if each.is_dir():
-            write_templates(each, target / each.name, words)
-            continue
-        text = each.read_text(encoding="utf-8")
-        # All at once: a value that holds another word is written as it is
-        text = _WORD.sub(lambda found: quoted(words[found[0]]) if found[0] in words else found[0], text)
-        file = target / each.name
-        file.unlink(missing_ok=True)
-        # The address of the database may have a password
-        write = write_private if each.name == SETTINGS_FILE else write_new
-        write(file, text.encode())

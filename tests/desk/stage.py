@@ -15,8 +15,9 @@ from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.demo.browser import Browser, Page
 from idp.demo.city import City, services
 from idp.demo.country import country_with_key
-from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_new, write_templates
+from idp.demo.scene import bound, city_secrets, secret_words, write_jwks
 from idp.demo.stage_servers import StageServers
+from idp.demo.templates import write_new, write_templates
 from idp.keys.file import load_signer
 from idp.keys.folder import create_keys
 from idp.store.migrate import migrate

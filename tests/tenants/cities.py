@@ -22,7 +22,8 @@ from connectors.wire.claims import Json
 from idp.application.tenants import OpenInstallation
 from idp.config.settings import load_settings
 from idp.demo.country import Country
-from idp.demo.scene import city_secrets, secret_words, write_jwks, write_templates
+from idp.demo.scene import city_secrets, secret_words, write_jwks
+from idp.demo.templates import write_templates
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys
 from idp.ports import Unit

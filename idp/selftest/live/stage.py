@@ -16,8 +16,9 @@ from connectors.signatures.signer import Signer
 from idp.application.app import Application
 from idp.config.settings import load_settings
 from idp.demo.country import Country
-from idp.demo.scene import Scene, bound, secret_words, write_jwks, write_templates
+from idp.demo.scene import Scene, bound, secret_words, write_jwks
 from idp.demo.stage_servers import StageServers
+from idp.demo.templates import write_templates
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys
 from idp.selftest.live.saml_parties import SamlParties
