@@ -262,7 +262,7 @@ def addresses() -> dict[str, tuple[str, set[str]]]:
 def _site(screens: type, frontend: type, *protocols: str) -> Site:
     """The parts of a site that its routers look at."""
     parts = {"screens": screens, "frontends": {"one": frontend}, "protocols": protocols, "metadata": {}}
-    made = SimpleNamespace(**parts, pages=SimpleNamespace(files=STATIC_FILES))
+    made = SimpleNamespace(**parts, issuer="", pages=SimpleNamespace(files=STATIC_FILES))
     return cast(Site, made)
 
 

@@ -1,5 +1,7 @@
 """Renders views to HTML."""
 
+from urllib.parse import urlencode
+
 from markupsafe import Markup
 
 from idp.pages.checker import CheckerView, policy, script
@@ -153,7 +155,8 @@ class Pages:
         """Render the page of a link to a receipt, on another device."""
         language = self._languages[view.language]
         _own(view.action)
-        return self._page("phone", language, title=language.say("receipt.title"), view=view)
+        switch = at(f"{view.action}?{urlencode({'link': view.link})}")
+        return self._page("phone", language, title=language.say("receipt.title"), view=view, switch=switch)
 
     def last(self, view: LastView) -> str:
         """Render the page between the decision and the way to the service, which goes on by itself or stays."""

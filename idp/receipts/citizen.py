@@ -118,8 +118,15 @@ def handles_in(text: str) -> tuple[str, ...]:
 
 
 def joined(handle: str, before: str) -> str:
-    """The cookie's text with one handle more."""
+    """The cookie's text with one handle more, which comes first: it is the newest."""
     return BETWEEN.join(list(dict.fromkeys((handle, *handles_in(before))))[:MOST])
+
+
+def taken_along(handle: str, before: str) -> tuple[int, str]:
+    """The place that a receipt of another device gets, and the cookie's text with it: behind those of this browser."""
+    others = handles_in(before)
+    handles = others if handle in others else [*others[: MOST - 1], handle]
+    return handles.index(handle) + 1, BETWEEN.join(handles)
 
 
 def _handle(text: str) -> bytes:

@@ -1,6 +1,6 @@
 """A city's broker as the web sees it: what a site has beside the logins."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -28,9 +28,9 @@ from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
 from idp.web.own_leg import OwnLeg
 from idp.web.page_route import Endpoint
-from idp.web.requests import check_navigation, check_same_origin, form
+from idp.web.requests import check_navigation
 from idp.web.site import Site
-from idp.web.threads import run_in_threadpool, threaded
+from idp.web.threads import threaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,3 @@ def opened(site: CitySite, step: Callable[[CitySite, Request], Response]) -> End
         return step(site, request)
 
     return shown
-
-
-def posted(site: CitySite, step: Callable[[CitySite, Request, Mapping[str, str]], Response]) -> Endpoint:
-    """The endpoint to which a form of our own pages is posted, with its fields."""
-
-    async def taken(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        return await run_in_threadpool(step, site, request, await form(request))
-
-    return taken

@@ -4,6 +4,7 @@ A full broker has no time to make a page for each request that it refuses: a pag
 and cause, and the log has one line for it.
 """
 
+import re
 import secrets
 import time
 
@@ -17,6 +18,7 @@ from idp.pages.views import ErrorView
 from idp.pages.wording import known_code
 from idp.protocols.oidc.direct import NO_STORE
 from idp.system.logs import log_of
+from idp.web.login_cookies import CHOSEN
 from idp.web.problems import problem
 from idp.web.site import status_of
 from policies.errors import Overloaded, TooManyRequests
@@ -26,6 +28,7 @@ PROGRAMS = ("/token", "/par", "/device_authorization", "/register", "/userinfo",
 RECORDS = ("/log/", "/saml/metadata", "/eidas/metadata")
 DESCRIPTION = "More requests come than are taken at this moment. Nothing was issued. Try again as Retry-After says."
 RETRY_SECONDS = 5
+CHOICE = re.compile(rb"(?:^|; ?)" + CHOSEN.encode("ascii") + rb"=([A-Za-z-]+)")
 REFERENCE_SECONDS = 60
 
 
@@ -80,5 +83,8 @@ def _busy(status: int) -> Response:
 
 
 def _language(scope: Scope) -> str:
-    accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-language"), "")
-    return choose_language((), accept)
+    """The one that the reader chose before, or the browser's. A list to choose from would cost a request more each time."""
+    found = dict(scope["headers"])
+    chosen = CHOICE.search(found.get(b"cookie", b""))
+    accept = found.get(b"accept-language", b"").decode("latin-1")
+    return choose_language((chosen[1].decode("ascii"),) if chosen else (), accept)

@@ -12,6 +12,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, request_response
 from starlette.types import Receive, Scope, Send
 
+from idp.web.requests import check_navigation, check_same_origin, form
+from idp.web.threads import run_in_threadpool
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -26,6 +29,17 @@ class PageRoute(Route):
         """Match, and leave the route in the scope as FastAPI does, for what logs and counts the request."""
         match, found = super().matches(scope)
         return match, found if match is Match.NONE else {**found, "route": self}
+
+
+def posted(issuer: str, step: Callable[[Request, dict[str, str]], Response]) -> Endpoint:
+    """The endpoint to which a form of our own pages is posted, with its fields. `issuer` is where our pages stand."""
+
+    async def taken(request: Request) -> Response:
+        check_navigation(request)
+        check_same_origin(request, issuer)
+        return await run_in_threadpool(step, request, await form(request))
+
+    return taken
 
 
 class ProgramRoute(APIRoute):

@@ -11,6 +11,7 @@ from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.logout_view import LogoutView
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView, PageKind
+from policies.errors import NotFound, Replayed
 
 KIND, LIFE = "page", 3600
 Shown = ErrorView | LogoutView | DeviceView
@@ -41,8 +42,11 @@ def seal_page(sealer: Sealer, view: Shown, now: int) -> str:
 
 
 def shown_again(sealer: Sealer, pages: Pages, page: str, language: str, now: int) -> tuple[str, PageKind]:
-    """The page in this language. Raises `Replayed` for one that we did not seal, or whose hour is over."""
-    kept = PAGES.load(sealer.open(KIND, LoginId(""), page, now))
+    """The page in this language. Raises `Replayed` for one that this version did not seal, or whose hour is over."""
+    try:
+        kept = PAGES.load(sealer.open(KIND, LoginId(""), page, now))
+    except NotFound as error:
+        raise Replayed("decided_shape", "a page that another version sealed") from error
     if kept.error is not None:
         return pages.error(replace(kept.error, language=language), page), kept.error.kind
     if kept.logout is not None:

@@ -12,6 +12,7 @@ The cookie `__Host-me` is Strict: no other site's link or form comes with it. No
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -39,9 +40,9 @@ from idp.pages.views import PageKind, Text
 from idp.pages.wording import Wording
 from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_record import names_of
-from idp.web.city_site import CitySite, opened, posted
+from idp.web.city_site import CitySite, opened
 from idp.web.login_cookies import Cookie, after_decision
-from idp.web.page_route import PageRoute
+from idp.web.page_route import PageRoute, posted
 from idp.web.requests import cookies, query
 from idp.web.routes.receipt import file_headers
 from idp.web.site import page
@@ -60,9 +61,9 @@ def routes(site: CitySite) -> list[PageRoute]:
     return [
         PageRoute(PATH, opened(site, _page), "GET"),
         PageRoute(FILE_PATH, opened(site, _file), "GET"),
-        PageRoute(END_PATH, posted(site, _ended), "POST"),
-        PageRoute(ACT_PATH, posted(site, _acted), "POST"),
-        PageRoute(SWITCH_PATH, posted(site, _switched_off), "POST"),
+        PageRoute(END_PATH, posted(site.issuer, partial(_ended, site)), "POST"),
+        PageRoute(ACT_PATH, posted(site.issuer, partial(_acted, site)), "POST"),
+        PageRoute(SWITCH_PATH, posted(site.issuer, partial(_switched_off, site)), "POST"),
     ]
 
 

@@ -9,6 +9,7 @@ registration (TS7 1.0 §3.2 (I2), DATA_DLT_02 a). The sign-in authenticates who 
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -18,8 +19,8 @@ from idp.citizen.erasures import SignIn
 from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
 from idp.citizen.visits import VISIT_LIFE
 from idp.pages.citizen_view import CitizenDoorView, CitizenErasureView
-from idp.web.city_site import CitySite, opened, posted
-from idp.web.page_route import PageRoute
+from idp.web.city_site import CitySite, opened
+from idp.web.page_route import PageRoute, posted
 from idp.web.routes.citizen import visiting
 from idp.web.site import page
 from policies.errors import NotFound
@@ -29,12 +30,15 @@ STOP_PATH = f"{ERASE_PATH}/stop"
 
 def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of an erasure."""
-    shown, asked = opened(site, _page), posted(site, _asked)
+    shown, asked = opened(site, _page), posted(site.issuer, partial(_asked, site))
 
     async def erase(request: Request) -> Response:
         return await (asked if request.method == "POST" else shown)(request)
 
-    return [PageRoute(ERASE_PATH, erase, "GET", "POST"), PageRoute(STOP_PATH, posted(site, _stopped), "POST")]
+    return [
+        PageRoute(ERASE_PATH, erase, "GET", "POST"),
+        PageRoute(STOP_PATH, posted(site.issuer, partial(_stopped, site)), "POST"),
+    ]
 
 
 def _page(site: CitySite, request: Request) -> Response:

@@ -5,7 +5,7 @@ POST /login/{login}/decision           release, refuse or cancel
 POST /login/{login}/cancel             back to the service before any identity provider answered
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -33,13 +33,12 @@ from idp.web.login_cookies import (
     strict_cookie,
 )
 from idp.web.lost_logins import finds_login
-from idp.web.page_route import Endpoint, PageRoute
-from idp.web.requests import check_navigation, check_same_origin, cookies, form
+from idp.web.page_route import PageRoute, posted
+from idp.web.requests import cookies
 from idp.web.routes import onward
 from idp.web.routes.receipt import RECEIPT_PATH, receipt_cookie
 from idp.web.site import Site, page
 from idp.web.stopped import stopped
-from idp.web.threads import run_in_threadpool
 from idp.web.unsent import answered
 from policies.errors import (
     AllRevoked,
@@ -68,22 +67,10 @@ RELEASING = ("approve", "continue")
 def routes(site: Site) -> list[PageRoute]:
     """The endpoints to which the pages of a login post."""
     return [
-        PageRoute("/login/{login}/decision", _posted(site, _decided), "POST"),
-        PageRoute("/login/{login}/cancel", _posted(site, _cancelled), "POST"),
-        PageRoute("/login/{login}/language", _posted(site, _reworded), "POST"),
+        PageRoute("/login/{login}/decision", posted(site.issuer, partial(_decided, site)), "POST"),
+        PageRoute("/login/{login}/cancel", posted(site.issuer, partial(_cancelled, site)), "POST"),
+        PageRoute("/login/{login}/language", posted(site.issuer, partial(_reworded, site)), "POST"),
     ]
-
-
-def _posted(site: Site, step: Callable[[Site, Request, str, dict[str, str]], Response]) -> Endpoint:
-    """The endpoint to which a form of our own page is posted."""
-
-    async def posted(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        fields = await form(request)
-        return await run_in_threadpool(step, site, request, request.path_params["login"], fields)
-
-    return posted
 
 
 def asking(site: Site, decided: Decided, secret: bytes, language: str, kept: list[Cookie]) -> Response:
@@ -98,22 +85,22 @@ def asking(site: Site, decided: Decided, secret: bytes, language: str, kept: lis
 
 
 @finds_login
-def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
+def _reworded(site: Site, request: Request, fields: dict[str, str]) -> Response:
     """The question in the language that the citizen chose, or whole: what is recorded of it is what they see now.
 
     No response came, so the secret stays: the page before is as good as this one, until one is decided.
     """
     now = site.clock()
-    site.reference(request, login)
-    decided, secret = _opened(site, request, login, fields, now)
+    decided, secret = _opened(site, request, fields, now)
     # As for a response that comes again: once somebody decided here, nobody sees the values any more
-    state = site.live(request, login, now)
+    state = site.live(request, decided.login, now)
     again = state.expectation.provider_id if isinstance(state, Asked) else decided.provider_id if decided.resumed else ""
     if again != decided.provider_id:
         raise Replayed("not_asked", "a question of another country than was asked last")
     if decided.shared is None:
-        # A box that was unticked stays so
-        decided = replace(decided, request=replace(decided.request, ticked=tuple(sorted(ticked_in(fields)))))
+        # A box that was unticked stays so, and what has no box is none
+        ticked = tuple(sorted(ticked_in(fields) & set(decided.decision.optional)))
+        decided = replace(decided, request=replace(decided.request, ticked=ticked))
     origin, pressed = decided.request.origin, fields.get("page", "")
     language = site.language(request, decided.request.languages) if pressed else fields.get("language", "")
     if _unknown(fields, {"page" if pressed else "language"}) or language not in spoken().languages or pressed not in PAGES:
@@ -133,11 +120,10 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
 
 
 @finds_login
-def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
+def _decided(site: Site, request: Request, fields: dict[str, str]) -> Response:
     """The citizen's choice: bound to this browser by the Strict cookie, to what was shown by the seal."""
     now = site.clock()
-    site.reference(request, login)
-    decided, secret = _opened(site, request, login, fields, now)
+    decided, secret = _opened(site, request, fields, now)
     return ended_by(site, request, decided, _choice(fields), secret, now)
 
 
@@ -200,8 +186,10 @@ def _source(site: Site, provider_id: ProviderId) -> IdentityProvider | None:
         return None
 
 
-def _opened(site: Site, request: Request, login: str, fields: dict[str, str], now: int) -> tuple[Decided, bytes]:
+def _opened(site: Site, request: Request, fields: dict[str, str], now: int) -> tuple[Decided, bytes]:
     """Open what the question's form brings back by the secret of the Strict cookie, and return both. Raises `Replayed`."""
+    login = request.path_params["login"]
+    site.reference(request, login)
     if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
         raise Replayed("login_id", "a decision about another login than its address says")
     secret = secret_of(cookies(request), login)
@@ -215,10 +203,10 @@ def _opened(site: Site, request: Request, login: str, fields: dict[str, str], no
 
 
 @finds_login
-def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]) -> Response:
+def _cancelled(site: Site, request: Request, _fields: dict[str, str]) -> Response:
     """Back to the service from the picker."""
     now = site.clock()
-    state = site.live(request, login, now)
+    state = site.live(request, request.path_params["login"], now)
     origin = state.request.origin
     with about(origin.service):
         ended = site.broker.cancel(state, now)

@@ -9,6 +9,8 @@ POST /device/ended    refused, or stopped: the kiosk hears of it
 No address fills the code in: whoever sends somebody a link has nothing of theirs in the form.
 """
 
+from functools import partial
+
 from fastapi import Request
 from fastapi.responses import Response
 
@@ -16,7 +18,7 @@ from idp.pages.device_view import DeviceStep, DeviceView
 from idp.protocols.oidc.device import DONE_PATH, ENDED_PATH, ENTRY_PATH
 from idp.protocols.oidc.device_authorization import VERIFICATION_PATH
 from idp.web.city_site import CitySite
-from idp.web.page_route import PageRoute
+from idp.web.page_route import PageRoute, posted
 from idp.web.requests import check_navigation, check_same_origin, client_of, form
 from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import NotFound, about
@@ -29,11 +31,6 @@ def routes(site: CitySite) -> list[PageRoute]:
     def asked(request: Request) -> Response:
         check_navigation(request)
         return _page(site, site.language(request), DeviceStep.CODE)
-
-    async def typed(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        return await run_in_threadpool(_typed, site, request, await form(request))
 
     @threaded
     def done(request: Request) -> Response:
@@ -49,7 +46,7 @@ def routes(site: CitySite) -> list[PageRoute]:
 
     return [
         PageRoute(VERIFICATION_PATH, asked, "GET"),
-        PageRoute(VERIFICATION_PATH, typed, "POST"),
+        PageRoute(VERIFICATION_PATH, posted(site.issuer, partial(_typed, site)), "POST"),
         PageRoute(DONE_PATH, done, "GET"),
         PageRoute(ENDED_PATH, ended, "POST"),
     ]

@@ -4,6 +4,7 @@ The form of every page's list holds `language`, and `at`, our path of the page, 
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -12,26 +13,18 @@ from connectors.connector import Redirect
 from idp.pages.languages import spoken
 from idp.pages.switch import PATH
 from idp.web.login_cookies import chosen_language
-from idp.web.page_route import PageRoute
-from idp.web.requests import check_navigation, check_same_origin, form
+from idp.web.page_route import PageRoute, posted
 from idp.web.shown_again import shown_again
 from idp.web.site import Site, page
-from idp.web.threads import run_in_threadpool
 from policies.errors import RequestRefused
 
 
 def routes(site: Site) -> list[PageRoute]:
     """The endpoint of every page's list of languages."""
-
-    async def chosen(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        return await run_in_threadpool(_chosen, site, await form(request))
-
-    return [PageRoute(PATH, chosen, "POST")]
+    return [PageRoute(PATH, posted(site.issuer, partial(_chosen, site)), "POST")]
 
 
-def _chosen(site: Site, fields: Mapping[str, str]) -> Response:
+def _chosen(site: Site, _request: Request, fields: Mapping[str, str]) -> Response:
     language, at = fields.get("language", ""), fields.get("at", "")
     if language not in spoken().languages or (at and not _is_path(at)):
         raise RequestRefused("a choice of language that no page of ours makes", code="other_site")

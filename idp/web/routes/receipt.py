@@ -14,6 +14,7 @@ The cookie `__Host-receipt` is Strict: no other site's link or form comes with i
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -25,12 +26,12 @@ from idp.pages.checker import CheckerView
 from idp.pages.last_view import PhoneView
 from idp.pages.views import OtherReceipt, ReceiptShown, ReceiptView, Text
 from idp.pages.wording import Wording
-from idp.receipts.citizen import joined
+from idp.receipts.citizen import joined, taken_along
 from idp.receipts.issue import Issued
 from idp.receipts.receipt_record import names_of
-from idp.web.city_site import CitySite, opened, posted
+from idp.web.city_site import CitySite, opened
 from idp.web.login_cookies import Cookie
-from idp.web.page_route import PageRoute
+from idp.web.page_route import PageRoute, posted
 from idp.web.requests import client_of, cookies, query
 from idp.web.routes.logout import ended_here
 from idp.web.site import page
@@ -57,13 +58,13 @@ def receipt_cookie(request: Request, handle: str) -> Cookie:
 def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of the citizen's receipt."""
     return [
-        PageRoute(ASK_PATH, posted(site, _asked_every_time), "POST"),
+        PageRoute(ASK_PATH, posted(site.issuer, partial(_asked_every_time, site)), "POST"),
         PageRoute(RECEIPT_PATH, opened(site, lambda site, request: _page(site, request, query(request).get("n"))), "GET"),
         PageRoute(FILE_PATH, opened(site, _file), "GET"),
-        PageRoute(FORGET_PATH, posted(site, _forgotten), "POST"),
+        PageRoute(FORGET_PATH, posted(site.issuer, partial(_forgotten, site)), "POST"),
         PageRoute(CHECK_PATH, opened(site, _checker), "GET"),
         PageRoute(PHONE_PATH, opened(site, _link_followed), "GET"),
-        PageRoute(PHONE_PATH, posted(site, _taken_along), "POST"),
+        PageRoute(PHONE_PATH, posted(site.issuer, partial(_taken_along, site)), "POST"),
     ]
 
 
@@ -129,9 +130,12 @@ def _taken_along(site: CitySite, request: Request, fields: Mapping[str, str]) ->
         handle = site.citizen_receipts.of_link(fields.get("link", ""), site.clock())
     except NotFound:
         rates.failed(address, PHONE_PATH)
-        view = ReceiptView(site.language(request), None, FORGET_PATH)
+        view = ReceiptView(site.language(request), None, FORGET_PATH, address=RECEIPT_PATH)
         return page(site.pages.receipt(view), view.kind, (), status=404)
-    return site.send(Redirect(site.issuer + RECEIPT_PATH), site.language(request), [receipt_cookie(request, handle)])
+    # Whoever sends somebody a link puts nothing before their own
+    number, handles = taken_along(handle, cookies(request).get(COOKIE, ""))
+    kept = [Cookie(COOKIE, handles, RECEIPT_LIFE, "Strict")]
+    return site.send(Redirect(f"{site.issuer}{RECEIPT_PATH}?n={number}"), site.language(request), kept)
 
 
 def _file(site: CitySite, request: Request) -> Response:

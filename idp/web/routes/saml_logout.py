@@ -7,6 +7,7 @@ POST /saml/idp/logout/soap       a service's server says it
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -23,8 +24,8 @@ from idp.protocols.saml.logout_visits import Asker
 from idp.web.city_site import CitySite
 from idp.web.direct_calls import FROM_A_SERVER, in_browser
 from idp.web.login_cookies import Cookie
-from idp.web.page_route import PageRoute
-from idp.web.requests import MAX_MESSAGE_BODY, check_navigation, check_same_origin, client_of, cookies, form
+from idp.web.page_route import PageRoute, posted
+from idp.web.requests import MAX_MESSAGE_BODY, check_navigation, client_of, cookies, form
 from idp.web.routes.artifact import SOAP, envelope
 from idp.web.routes.logout import CONFIRM_PATH, MAX_REQUEST, sessions_here
 from idp.web.routes.logout_way import STEP, answered, counted, ended_page
@@ -50,10 +51,7 @@ def routes(site: CitySite) -> list[PageRoute]:
         step = _asked if inbound.binding == "redirect" else _posted
         return await run_in_threadpool(step, site, request, inbound)
 
-    async def confirmed(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        return await run_in_threadpool(_confirmed, site, request, await form(request))
+    confirmed = posted(site.issuer, partial(_confirmed, site))
 
     async def told(request: Request) -> Response:
         try:

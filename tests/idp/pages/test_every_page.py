@@ -15,7 +15,7 @@ from tests.idp.pages.reading import Read
 
 SHOWN = [(shown, Read(shown.html)) for shown in gallery(Pages(OWNER), languages=("en",))]
 # Pages that go on by themselves, and those of the gallery that have no address of their own
-SILENT = re.compile(r"leaving|post-.*|blocked-node|blocked-nowhere|me-entered|phone|picker|picker-(empty|services)")
+SILENT = re.compile(r"leaving|post-.*|blocked-node|blocked-nowhere|me-entered|picker|picker-(empty|services)")
 
 
 def test_the_gallery_has_every_page() -> None:

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from idp.login.sealing import LoginId
+from idp.login.states import DECIDED as DECIDED_CODEC
 from idp.login.states import Asked, Requested, speaking
 from idp.pages.languages import LANGUAGES
-from idp.web.login_cookies import CHOSEN, SHOWN_LIFE, STATE, STRICT
+from idp.web.login_cookies import CHOSEN, SHOWN_LIFE, STATE, STRICT, secret_of
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.test_decisions_refused import FOREIGN
@@ -119,6 +121,14 @@ def test_the_question_is_put_again_and_nothing_is_written(visitor: Visitor, stag
     assert "mari.maasikas@post.example" in again.text
     assert _spoken(visitor.rewords(again, "zh-Hans")) == "zh-Hans"
     assert stage.written() == before
+
+
+def test_a_box_that_the_question_does_not_have_is_not_sealed_into_the_next_page(visitor: Visitor, stage: Stage) -> None:
+    question = visitor.question()
+    login, boxes = LoginId(question.fields["login"]), {"share.email": "yes", "share.date_of_birth": "yes", "share.x": "yes"}
+    sealed, secret = visitor.rewords(question, "et", **boxes).fields["decided"], secret_of(visitor.jar, login)
+    opened = stage.application.city.sealer.open("decided", login, sealed, stage.clock(), secret)
+    assert DECIDED_CODEC.load(opened).request.ticked == ("email",)
 
 
 @pytest.mark.spec("decisions.md 22: the hash of what was shown covers the language")
@@ -293,13 +303,14 @@ def test_a_question_never_lasts_longer_than_its_login(visitor: Visitor, stage: S
 
 def test_a_page_of_an_address_is_shown_in_the_language_that_its_list_offers(visitor: Visitor) -> None:
     visitor.presses(visitor.question())
-    for address in ("/", "/receipt?n=1", "/me", "/device", "/me/erase"):
+    for address in ("/", "/receipt?n=1", "/me", "/device", "/me/erase", "/receipt/phone?link=a%26b"):
         visitor.jar.pop(CHOSEN, None)
         page = visitor.go("GET", address)
         assert len(page.found(f"{OTHERS}button[@name='language']")) == len(LANGUAGES) - 1, address
         chosen = visitor.go("POST", "/language", fields={"language": "et", "at": _hidden(page, "at")})
         assert (chosen.status, set(chosen.cookies)) == (303, {CHOSEN})
         assert chosen.headers["location"].startswith(f"{visitor.stage.issuer}/")
+        assert address.partition("?")[2] in chosen.headers["location"]
         assert _spoken(visitor.go("GET", chosen.headers["location"].removeprefix(visitor.stage.issuer))) == "et"
 
 
@@ -367,7 +378,8 @@ def test_a_page_that_we_did_not_seal_or_long_ago_is_not_shown(visitor: Visitor, 
     stage.clock.stand()
     page = _hidden(visitor.go("GET", "/nowhere"), "page")
     decided = visitor.question().fields["decided"]
-    for false in ("", "x", page[:-2], decided):
+    other_version = stage.application.city.sealer.seal("page", LoginId(""), stage.clock() + 60, b"another shape")
+    for false in ("", "x", page[:-2], decided, other_version):
         _refused(visitor.go("POST", "/language", fields={"language": "et", "page": false}), 409, GONE)
     stage.clock.ahead = 3600
     _refused(visitor.go("POST", "/language", fields={"language": "et", "page": page}), 409, LATE)

@@ -20,6 +20,7 @@ from tests.idp.web.visitor import Answer, Visitor, login_of
 
 pytestmark = pytest.mark.spec("issue 32 item 3")
 GONE, ELSEWHERE = "This was already decided", "This did not come from our page"
+FILE = "/receipt.json"
 VALUES = ("Maasikas", "maasikas", "1990", "Canal Street", "49002280001")
 
 
@@ -264,7 +265,7 @@ def test_a_phone_gets_this_receipt_once(visitor: Visitor, stage: Stage, logs: Li
         for _looked_at_before_it_is_pressed in range(2):
             phone.go("GET", link)
         taken = _takes(phone, link)
-        assert (taken.status, taken.headers["location"]) == (303, f"{stage.issuer}/receipt")
+        assert (taken.status, taken.headers["location"]) == (303, f"{stage.issuer}/receipt?n=1")
         newest = visitor.go("GET", "/receipt.json").text
         assert json.loads(phone.go("GET", "/receipt.json").text)["leaf"] == json.loads(newest)["leaf"]
         assert phone.go("GET", "/receipt?n=2").status == 404, "that one, and none of the day's others"
@@ -276,6 +277,17 @@ def test_a_phone_gets_this_receipt_once(visitor: Visitor, stage: Stage, logs: Li
     with stage.application.store.engine.connect() as connection:
         rows = connection.execute(select(tables.parked.c.digest, tables.parked.c.payload)).all()
     assert not any(from_base64url(secret) in part for row in rows for part in row), "it is stored nowhere"
+
+
+def test_a_link_that_somebody_else_sent_puts_no_receipt_before_ones_own(visitor: Visitor, stage: Stage) -> None:
+    with Visitor(stage) as other:
+        other.code("juhan")
+        own = other.go("GET", "/receipt.json").text
+        taken = _takes(other, _link(visitor))
+        assert (taken.status, taken.headers["location"]) == (303, f"{stage.issuer}/receipt?n=2")
+        assert other.go("GET", "/receipt.json").text == own
+        foreign, sent = (who.go("GET", path).json["leaf"] for who, path in ((other, "/receipt.json?n=2"), (visitor, FILE)))
+        assert foreign == sent
 
 
 def test_a_link_ends_after_five_minutes_and_none_is_guessed(visitor: Visitor, stage: Stage) -> None:

@@ -503,3 +503,13 @@ async def test_an_address_that_asks_for_too_many_pages_is_refused_and_this_machi
     assert [(await _ask(wrapped, _scope("/authorize"))).status for _ in range(3)] == [200, 200, 429]
     statuses = [(await _ask(wrapped, _scope("/authorize", client="127.0.0.1"))).status for _ in range(5)]
     assert statuses == [200] * 5
+
+
+@pytest.mark.parametrize(
+    ("cookie", "language"),
+    [(b"a=b; __Host-language=et", "et"), (b"x__Host-language=et", "en"), (b"__Host-language=xx", "en")],
+)
+def test_whoever_is_turned_away_reads_it_in_the_language_that_they_chose_before(cookie: bytes, language: str) -> None:
+    scope = _scope("/authorize", cookie=cookie)
+    page = EarlyPages("x.example", PAGES, "").turned_away(scope, Overloaded("full"))
+    assert f'<html lang="{language}">'.encode() in page.body
