@@ -168,7 +168,7 @@ class InformView:
     `country` (ISO 3166-1) and `node` say which node asks. `named` is the name that this node gave the service
     (ProviderName), or empty: nobody here has checked it. Items that are `required` travel with every sign-in between
     countries. The form posts `login`, `decided` (the sealed login) and `choice` (`continue` or `cancel`) to `action` on
-    our own origin.
+    our own origin. The page has these whole `minutes` left.
     """
 
     kind: ClassVar[PageKind] = PageKind.FORM
@@ -183,6 +183,7 @@ class InformView:
     loa: LevelOfAssurance
     items: tuple[Item, ...]
     rewording: str = ""
+    minutes: int = 5
 
     @property
     def always(self) -> tuple[Item, ...]:

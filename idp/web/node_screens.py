@@ -1,10 +1,11 @@
 """A sending node's pages: the list of this country's identity providers, and the information about what goes."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from connectors.formats.eidas.registry import MINIMUM
 from idp.login.role import Choices
-from idp.login.states import Decided
+from idp.login.states import DECIDED_LIFE, Decided
 from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
 from idp.pages.views import InformView, Item, SpType, Text, Towards, WithheldItem
@@ -68,12 +69,15 @@ class NodeScreens:
         wording = self._pages.wording(language)
         node, asking = self._role.node(decided.request.origin), _asking(decided.request)
         items = [
-            wording.carried(
-                one.name,
-                one.value,
-                self._catalogue,
-                always=self._catalogue.attributes[one.name].eidas in MINIMUM,
-                latin=one.latin,
+            replace(
+                wording.carried(
+                    one.name,
+                    one.value,
+                    self._catalogue,
+                    always=self._catalogue.attributes[one.name].eidas in MINIMUM,
+                    latin=one.latin,
+                ),
+                ticked=one.name in (decided.request.ticked or ()),
             )
             for one in in_registry_order(decided.decision.released, self._catalogue)
         ]
@@ -89,6 +93,7 @@ class NodeScreens:
             named=asking.provider_name,
             loa=decided.judged.loa,
             items=tuple(sorted(items, key=_place)),
+            minutes=min(left, DECIDED_LIFE) // 60,
         )
         return self._pages.inform(view)
 

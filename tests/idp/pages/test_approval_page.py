@@ -94,6 +94,19 @@ def test_refusing_is_as_easy_as_approving(pages: Pages) -> None:
     assert len(page.find("//main//button[not(@hidden)]")) == 2, "no third that means the same"
 
 
+@pytest.mark.spec("issue 32 item 1")
+def test_it_says_what_follows_if_nothing_is_shared(pages: Pages) -> None:
+    asked = approval(pages, "en", DECISION)
+    for view, told in [
+        (asked, "If you do not share, Storkhaven resident parking receives nothing, and your sign-in ends."),
+        (replace(asked, refusable=True), "You lose nothing if you do not share"),
+        (replace(asked, informs=True), "If you cancel, Storkhaven resident parking receives nothing"),
+    ]:
+        choice = Read(pages.approval(view)).words("//section[@class='choice']")
+        assert told in choice
+        assert choice.count("receives nothing") == (not view.refusable)
+
+
 def test_the_first_submit_buttons_do_nothing_so_that_enter_in_a_box_decides_nothing(pages: Pages) -> None:
     page = _page(pages)
     first, second = page.find("//button")[:2]

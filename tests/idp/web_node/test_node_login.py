@@ -137,6 +137,23 @@ def test_what_is_asked_for_beside_goes_where_it_is_there(browser: Browser) -> No
     assert read_address(address) == Address("Canal Street 12", "4711", "Storkhaven", "", "NL")
 
 
+def test_the_page_in_another_language_keeps_what_was_ticked_and_the_time_that_is_left(
+    browser: Browser, stage: NodeStage
+) -> None:
+    stage.clock.stand()
+    page = browser.informed(attributes=and_also("CurrentAddress", "EmailAddress"))
+    assert "Please decide within 5 minutes." in page.text
+    stage.clock.ahead = 200
+    path = f"/login/{page.fields['login']}/language"
+    again = browser.go("POST", path, fields={**page.fields, "language": "de", "share.email": "yes"})
+    assert (again.status, again.found("string(/html/@lang)")) == (200, ["de"])
+    assert again.found("//input[@checked]/@name") == ["share.email"]
+    assert "weniger als 5 Minuten" in again.text
+    assert again.found("//div[@role='status']/@class") == ["ending ends-1"]
+    unticked = browser.go("POST", path, fields={**again.fields, "language": "en"})
+    assert unticked.found("//input[@checked]/@name") == []
+
+
 @pytest.mark.spec("eidas.md §5 a Latin value accompanies the original")
 def test_a_name_in_another_script_goes_with_its_latin_form(browser: Browser) -> None:
     page = browser.informed(CYRILLIC)
