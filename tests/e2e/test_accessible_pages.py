@@ -6,7 +6,7 @@
 import pytest
 from playwright.sync_api import Browser, Page
 
-from idp.pages.languages import LANGUAGES
+from idp.pages.languages import LANGUAGES, load_languages
 from tests.e2e.browser import THEMES, Theme, focused, outline, past_the_languages, show, window
 from tests.e2e.gallery_server import Gallery
 
@@ -175,17 +175,18 @@ def test_a_box_is_ticked_by_space_and_enter_in_it_decides_nothing(chromium: Brow
     assert shown.posted == [("/login/L1/decision", sent)]
 
 
-@pytest.mark.parametrize(("presses", "language"), [(2, "et"), (3, "zh-Hans")])
+@pytest.mark.parametrize("language", ["et", "zh-Hans"])
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_the_keyboard_alone_chooses_a_language_and_decides_nothing(
-    chromium: Browser, shown: Gallery, presses: int, language: str, *, scripts: bool
+    chromium: Browser, shown: Gallery, language: str, *, scripts: bool
 ) -> None:
     shown.posted.clear()
+    others = [tag for tag in load_languages() if tag != "en"]
     with window(chromium, scripts=scripts) as opened:
         opened.page.goto(shown.url("approval"))
         opened.page.keyboard.press("Tab")
         opened.page.keyboard.press("Enter")
-        for _ in range(presses - 1):
+        for _ in range(others.index(language) + 1):
             opened.page.keyboard.press("Tab")
         with opened.page.expect_response("**/language"):
             opened.page.keyboard.press("Enter")
