@@ -87,4 +87,4 @@ $(VENV)/.docs: $(VENV)/.product docs/requirements.lock
 	touch $@
 
 clean:
-	rm -rf $(VENV) .site .cache
+	rm -rf $(VENV) .site .cache .fuzz .peers

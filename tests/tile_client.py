@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.interop.peer import HERE, ROOT
 from tests.peers import require_peer
 
-PACKAGES = ROOT / ".cache" / "tiles"
+PACKAGES = ROOT / ".peers" / "tiles"
 PROGRAM = """
 import json, sys
 from aics_tlog.checkpoint import checkpoint_from_note, verify_checkpoint

@@ -99,7 +99,7 @@ def files() -> Mapping[str, bytes]:
     """Every file of signxml's tests by its path; a laptop may lack them, CI may not."""
     pinned = (ROOT / ".ci" / "fixtures.txt").read_text(encoding="utf-8").splitlines()[-1]
     name, _, digest = pinned.partition(" --hash=sha256:")
-    path = ROOT / ".cache" / "vectors" / f"{name.replace('==', '-')}.tar.gz"
+    path = ROOT / ".peers" / "vectors" / f"{name.replace('==', '-')}.tar.gz"
     if not path.is_file():
         assert not os.environ.get("CI"), "signxml's source is missing: .ci/peers downloads it"
         pytest.skip("signxml's source is not here: .ci/peers downloads it")

@@ -1,7 +1,7 @@
 """Fuzz everything for a while: `python -m tests.fuzz.run --seconds N [--target NAME...] [--json]` (`make fuzz SECONDS=N`).
 
 Each target has the same share of the time, two of them at a time where there are two cores. What reached new code is kept
-in .cache/fuzz/corpus and is where the next run goes on; the octets of a finding are in .cache/fuzz/findings, and the run
+in .fuzz/corpus and is where the next run goes on; the octets of a finding are in .fuzz/findings, and the run
 goes on without them. Exit codes: 0 nothing found, 1 a finding, 2 it could not run.
 """
 
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-CACHE = Path(__file__).parents[2] / ".cache" / "fuzz"
+CACHE = Path(__file__).parents[2] / ".fuzz"
 TARGETS = ("responses", "metadata", "queries", "tokens", "messages", "notes")
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 MOST_FINDINGS = 5

@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NODE_MODULES = HERE / "node_modules"
 # The Python peers live apart: what they need is not what our own tests need
-VENV = ROOT / ".cache" / "peers"
+VENV = ROOT / ".peers" / "peers"
 PEERS_LOCK = HERE / "peers.lock"
 
 
