@@ -2,6 +2,7 @@
 
 import base64
 import html
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -141,6 +142,8 @@ def until_it_takes_logins(to_the_question: Callable[[], object]) -> None:
         try:
             to_the_question()
         except WalkError:
+            # An address may begin so many logins in a minute
+            time.sleep(0.5)
             return False
         return True
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page
 
-from tests.e2e.browser import AXE, overflow, violations
+from tests.e2e.browser import AXE, overflow, styled, violations
 
 MIN_TARGET, MIN_RING_CONTRAST = 24, 3.0
 # Our own colours hold 7:1 in place of AA's 4.5:1; a theme may have less
@@ -123,6 +123,7 @@ def targets(page: Page) -> list[str]:
 
 def keyboard(page: Page) -> Iterator[str]:
     """Tab reaches everything in reading order, leaves at the end, and shows where it is (2.1.1, 2.1.2, 2.4.3, 2.4.11)."""
+    styled(page)
     stop = _with_parts(_STOP)
     count = page.evaluate(_with_parts("() => stops().length"))
     for place in range(count):
