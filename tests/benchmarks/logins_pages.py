@@ -30,7 +30,7 @@ print(memory_kib([os.getpid()]))
 
 
 def pages() -> tuple[list[Figure], list[Target]]:
-    """What the question and the picker cost in the language in which they cost the most."""
+    """Measure the question and the picker in the language in which they cost the most."""
     shown = Pages(OWNER)
     figures, targets = [], []
     for name, page in (("question", _question), ("picker", _picker)):

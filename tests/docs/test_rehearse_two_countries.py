@@ -97,7 +97,7 @@ class Rehearsal(Newcomer):
             return ciconia("try", "library", "--config", city).stdout.split()[0]
 
     def _crossed(self, browser: Browser, picker: Page, country: str, citizen: str) -> Page:
-        """As far as it goes: picker, sign-in, the node's page, and the city's last one."""
+        """Walk as far as it goes: picker, sign-in, the node's page, and the city's last one."""
         if not picker.tree.xpath(f"//*[contains(@formaction, '/at/{country}') or contains(@href, '/at/{country}')]"):
             return picker
         page = browser.choose(picker, f"/at/{country}")
@@ -139,7 +139,7 @@ class Rehearsal(Newcomer):
                 time.sleep(0.5)
 
     def _filled(self, word: str) -> str:
-        """What the page leaves to its reader: the digests and the reference that were printed last."""
+        """Fill in what the page leaves to its reader: the digests and the reference that were printed last."""
         if word == "DIGEST":
             (digest,) = set(re.findall(r"digest ([0-9a-f]{64})", self.printed[-1]))
             # The one that its operator read out

@@ -64,7 +64,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What a library lacks, or leaves to whoever uses it, and where that shows."""
+    """Something that a library lacks, or leaves to whoever uses it, and where that shows."""
 
     what: str
     source: str = ""
