@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 SECONDS ?= 60
 ROUNDS ?= 300
 
-.PHONY: demo test interop bench crash tamper fuzz mutants docs lint types format lock clean
+.PHONY: demo test e2e interop bench crash tamper fuzz mutants docs lint types format lock clean
 
 demo: $(VENV)/.product
 	$(BIN)/ciconia demo
 
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -m "not peer and not slow" -n auto --dist loadfile
+
+# Walk the pages in Chromium. `bash .ci/peers` installs it
+e2e: $(VENV)/.tests
+	$(BIN)/python -m pytest tests/e2e -m peer -n auto --dist loadfile
 
 # Try other products against a real broker, over real sockets. `bash .ci/peers` installs them
 interop: $(VENV)/.tests
