@@ -139,6 +139,8 @@ def _language(
     withheld = {name: asked.get(name, "") for name, _ in one.choice.withheld}
     # What was not ticked stood on the page as going, in a form of its own, or as not going if an earlier answer was kept
     unticked = [name for name, reason in one.choice.withheld if reason == Reason.NOT_CHOSEN]
+    # Most pages are in a language in which the purpose is written
+    likely = sorted(languages, key=lambda each: each not in purpose.title)
     forms = []
     for name in unticked:
         need, form = purpose.needs.get(AttributeName(name)), catalogue.form(AttributeName(name), asked.get(name, ""))
@@ -147,7 +149,7 @@ def _language(
     for tried in islice(product(*forms), _TRIED):
         going = sent | {name: form for name, form in zip(unticked, tried, strict=True) if form}
         staying = {name: form for name, form in withheld.items() if name not in going}
-        for template, language in product(pages, languages):
+        for template, language in product(pages, likely):
             if hash_of_notice(template, language, one.terms.purpose, going, staying) == one.notice:
                 return language
     return ""

@@ -213,7 +213,7 @@ def test_metadata_that_is_refused_is_said_once_with_its_check_and_who_can_mend_i
     logs = look_often(nl, approved(nl))
     assert events(logs) == ["peer_refused", "peer_unavailable"]
     assert logs[0]["check"] == "signature"
-    assert "mend" in str(logs[0]["fix"])
+    assert "Ask its operator" in str(logs[0]["fix"])
 
 
 def test_what_becomes_another_is_said_again(nl: Neighbour) -> None:

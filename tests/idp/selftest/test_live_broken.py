@@ -48,8 +48,8 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
         "live-tokens/client-assertion-again/live",
         ACCEPTED,
     ),
-    "same origin": (f"{DECISION}.check_same_origin", _nothing, "live-decisions/from-another-site/live", ACCEPTED),
-    "same origin, null": (f"{DECISION}.check_same_origin", _nothing, "live-decisions/from-nowhere/live", ACCEPTED),
+    "same origin": ("idp.web.page_route.check_same_origin", _nothing, "live-decisions/from-another-site/live", ACCEPTED),
+    "same origin, null": ("idp.web.page_route.check_same_origin", _nothing, "live-decisions/from-nowhere/live", ACCEPTED),
     "frames": (f"{STEPS}.check_navigation", _nothing, "live-replay/in-a-frame/live", ACCEPTED),
     "a query beside": (f"{STEPS}.check_no_query", _nothing, "live-replay/beside-a-query/live", ACCEPTED),
     "PKCE": (
