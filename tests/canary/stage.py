@@ -136,7 +136,7 @@ class Witness(Watcher):
 
 
 def until_it_takes_logins(to_the_question: Callable[[], object]) -> None:
-    """Waits for a node whose database had a strange trigger: if the sequencer saw it, the node opens at its next step."""
+    """Waits for a node that was started again, or whose database refused."""
 
     def takes_logins() -> bool:
         try:
