@@ -122,20 +122,24 @@ class Rehearsal(Newcomer):
                 self._processes[country], _ = self._servers[country].__enter__()
             case ["curl", *_]:
                 self._to_its_end(words)
-            case ["ciconia", "why", *rest]:
-                self._until_recorded(rest)
+            case ["ciconia", "why", *_]:
+                # The recorder writes its steps down each second
+                self._until_done(words[1:])
+                self._to_its_end(words)
+            case ["ciconia", "metadata", "fetch", *_] if self.section == ROLLOVER:
+                # The other server signs with its new key a moment after the command
+                self._until_done(words[1:])
                 self._to_its_end(words)
             case ["ciconia", command, *_]:
                 self._to_its_end(words, int((self.section, command) in ENDS_WITH_1))
             case _:
                 super()._run(words)
 
-    def _until_recorded(self, asked: list[str]) -> None:
-        """The recorder writes its steps down each second."""
+    def _until_done(self, words: list[str]) -> None:
         until = time.monotonic() + SECONDS
         with chdir(self.desk):
-            while ciconia("why", *asked).returncode:
-                assert time.monotonic() < until
+            while ciconia(*words).returncode:
+                assert time.monotonic() < until, words
                 time.sleep(0.5)
 
     def _filled(self, word: str) -> str:
