@@ -13,14 +13,12 @@ from idp.ledger.record_contents import (
     CANCELLATION,
     REFUSAL,
     DecidedBy,
-    draft_refusal,
-    draft_release,
     draft_unsent,
-    new_record,
 )
 from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
+from idp.login.city_records import record_of_refusal, record_of_release
 from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, requester, serves, unasked_of
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
@@ -309,39 +307,13 @@ class CityRole:
 
     def release_record(self, decided: Decided, chosen: Decision, evidence: Mapping[str, str], now: int) -> RecordDraft:
         """The record of a release: what went to whom, for what, under the person's keyed index."""
-        judged = decided.judged
-        return draft_release(
-            record=new_record(),
-            time=now,
-            request=decided.request,
-            basis=self.registered(decided.request)[1].basis,
-            policy=judged.policy,
-            notice=judged.notice,
-            decision=chosen,
-            loa=judged.loa,
-            source=decided.provider_id,
-            subject=judged.subject,
-            issuer=self._issuer,
-            sub=judged.sub,
-            evidence=evidence,
-            path=decided.path,
-            authorities=decided.authorities,
-        )
+        purpose = self.registered(decided.request)[1]
+        return record_of_release(decided, chosen, evidence, purpose, self._issuer, now)
 
     def refusal_record(self, decided: Decided, word: str, now: int) -> RecordDraft:
         """The citizen saw the question and said no, or left: no subject, no values."""
-        return draft_refusal(
-            record=new_record(),
-            time=now,
-            request=decided.request,
-            basis=self.registered(decided.request)[1].basis,
-            policy=decided.judged.policy,
-            notice=decided.judged.notice,
-            decision=decided.decision,
-            source=decided.provider_id,
-            kind=REFUSAL if word == "refuse" else CANCELLATION,
-            path=decided.path,
-        )
+        kind = REFUSAL if word == "refuse" else CANCELLATION
+        return record_of_refusal(decided, kind, self.registered(decided.request)[1], now)
 
     def unsent_record(self, origin: Origin, record: bytes, now: int) -> RecordDraft:
         """An event about the record that could not be answered."""
