@@ -1,0 +1,79 @@
+"""Registers that know something of a person who has signed in: how we ask each, and what it may say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName
+from policies.parties import RegisterId, Source, Translated
+
+# How long a register may take where its file says nothing
+ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeQueryService:
+    """A SAML attribute authority, by its pinned metadata (as the file had it).
+
+    `name_id_format` is the format of the NameID by which it finds a person; "" says none.
+    """
+
+    metadata: bytes = field(repr=False)
+    name_id_format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedClaimsService:
+    """A register that answers with a signed token, at `endpoint`.
+
+    `client_id` is our name there. `jwks` are its keys (JSON text) for the one algorithm `alg`, `enc` the content encryption
+    of its answers, "" where they are not encrypted.
+    """
+
+    endpoint: str
+    client_id: str
+    jwks: str = field(repr=False)
+    alg: str = "ES256"
+    enc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseView:
+    """A view of a database that we only read.
+
+    `database` is SQLAlchemy's URL, without a password; `password` gives that, "" where the database asks for none.
+    """
+
+    database: str
+    view: str
+    schema: str = ""
+    password: str = field(default="", repr=False)
+
+
+Transport = AttributeQueryService | SignedClaimsService | DatabaseView
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeRegister:
+    """One register. `issuer` is its entity id, the `iss` of its tokens, or what a city calls its database.
+
+    `found_by` says by which of our attributes it finds a person, and what it calls each; the NameID of SAML is called "".
+    `attributes` has what it calls each thing that it says: our attribute, and the part of an address or "".
+    """
+
+    register_id: RegisterId
+    title: Translated
+    issuer: str
+    loa: LevelOfAssurance
+    found_by: Mapping[AttributeName, str]
+    attributes: Mapping[str, tuple[AttributeName, str]]
+    transport: Transport
+    source: Source
+    seconds: float = ANSWER_SECONDS
+    # the networks that its addresses may lie in; none: public addresses alone
+    networks: tuple[str, ...] = ()
+
+    @property
+    def says(self) -> frozenset[AttributeName]:
+        """The attributes that it may be asked for."""
+        return frozenset(name for name, _ in self.attributes.values())
