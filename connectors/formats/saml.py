@@ -134,16 +134,23 @@ def _attributes(tolerance: Tolerance, statements: list[Element]) -> tuple[WireAt
     return tuple([_attribute(child, tolerance) for statement in statements for child in attributes_in(statement)])
 
 
-def read_frame(element: Element, tolerance: Tolerance) -> tuple[AssertionMessage, list[Element]]:
+def read_frame(
+    element: Element, tolerance: Tolerance = NOTHING, *, declared: bool = False
+) -> tuple[AssertionMessage, list[Element]]:
     """An Assertion without its attributes, and its AttributeStatements as they stand: profiles differ in their values.
 
-    `tolerance` says which deviations of the sender pass. Raises `AssertionRejected`.
+    `tolerance` says which deviations of the sender pass. `declared`: its AuthnContext has one empty AuthnContextDecl and
+    nothing else, as STORK has it. Raises `AssertionRejected`.
     """
-    return _framed(element, lambda _statements: (), tolerance)
+    return _framed(element, lambda _statements: (), tolerance, declared=declared)
 
 
 def _framed(
-    element: Element, read: Callable[[list[Element]], tuple[WireAttribute, ...]], tolerance: Tolerance
+    element: Element,
+    read: Callable[[list[Element]], tuple[WireAttribute, ...]],
+    tolerance: Tolerance,
+    *,
+    declared: bool = False,
 ) -> tuple[AssertionMessage, list[Element]]:
     if element.tag != _ASSERTION:
         raise AssertionRejected("root", "a message that is no Assertion")
@@ -159,7 +166,9 @@ def _framed(
     # Where several parts are wrong, this order decides which check names the refusal: the last part comes first.
     statements = [statement for statement in held if statement.tag == _ATTRIBUTE_STATEMENT]
     attributes = read(statements)
-    authentications = tuple([_authentication(one, tolerance) for one in held if one.tag == _AUTHN_STATEMENT])
+    authentications = tuple(
+        [_authentication(one, tolerance, declared=declared) for one in held if one.tag == _AUTHN_STATEMENT]
+    )
     conditions = _conditions(held_conditions)
     subject, confirmations = _subject(held_subject)
     assertion = AssertionMessage(
@@ -241,7 +250,7 @@ def _conditions(element: Element) -> Conditions:
     )
 
 
-def _authentication(element: Element, tolerance: Tolerance) -> Authentication:
+def _authentication(element: Element, tolerance: Tolerance, *, declared: bool) -> Authentication:
     reader = Reader(element, "AuthnStatement")
     found = reader.only(("AuthnInstant",), ("SessionIndex", "SessionNotOnOrAfter"))
     if (locality := reader.optional(_SUBJECT_LOCALITY)) is not None:
@@ -249,9 +258,12 @@ def _authentication(element: Element, tolerance: Tolerance) -> Authentication:
     context = Reader(reader.one(_AUTHN_CONTEXT, "AuthnContext"), "AuthnContext")
     reader.end()
     context.only(())
-    context_class = plain(context.one(_AUTHN_CONTEXT_CLASS_REF, "AuthnContextClassRef"), "AuthnContextClassRef")
+    context_class = ""
+    if not declared:
+        context_class = plain(context.one(_AUTHN_CONTEXT_CLASS_REF, "AuthnContextClassRef"), "AuthnContextClassRef")
     declaration = context.optional(_AUTHN_CONTEXT_DECL)
-    if declaration is not None and not (_is_bare(declaration) and tolerance.takes(EMPTY_CONTEXT_DECLARATION)):
+    taken = declaration is None or (_is_bare(declaration) and (declared or tolerance.takes(EMPTY_CONTEXT_DECLARATION)))
+    if not taken:
         raise AssertionRejected("unknown_element", "an AuthnContextDecl, which nobody reads, in AuthnContext")
     authorities = [plain(one, "AuthenticatingAuthority") for one in context.many(_AUTHENTICATING_AUTHORITY)]
     context.end()

@@ -62,6 +62,7 @@ class AssertionFrame:
     not_before: int
     not_on_or_after: int
     authn_instant: int
+    # "" says nothing of it: an empty AuthnContextDecl
     context_class: str
     # "" leaves them out
     name_qualifier: str = ""
@@ -122,7 +123,10 @@ def frame_element(frame: AssertionFrame, namespaces: Mapping[str, str]) -> Eleme
     indexed = {"SessionIndex": frame.session_index} if frame.session_index else {}
     statement = child(root, saml("AuthnStatement"), AuthnInstant=written(frame.authn_instant), **indexed)
     context = child(statement, saml("AuthnContext"))
-    child(context, saml("AuthnContextClassRef"), frame.context_class)
+    if frame.context_class:
+        child(context, saml("AuthnContextClassRef"), frame.context_class)
+    else:
+        child(context, saml("AuthnContextDecl"))
     for authority in frame.authorities:
         child(context, saml("AuthenticatingAuthority"), authority)
     return root

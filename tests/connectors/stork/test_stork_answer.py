@@ -1,0 +1,90 @@
+"""STORK's assertion: statuses that agree with their values, each value of its type, and the level among them."""
+
+import pytest
+from lxml import etree
+
+from connectors.checks import ALL_CHECKS, EIDAS_CHECKS, STORK_CHECKS
+from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE, WITHHELD
+from connectors.formats.stork.response import assertion_element, read_assertion
+from connectors.formats.stork.values import Said, StorkComplex, StorkText
+from policies.errors import AssertionRejected
+from tests.connectors.stork import judge
+from tests.connectors.stork.made import ADDRESS, ASSERTION, ATTRIBUTES, edited, saying, signed
+
+
+@pytest.mark.spec("eidas.md §21 assertion; eidas.md §21 attribute status; eidas.md §21 complex values")
+def test_what_we_say_is_valid_and_is_read_again_as_it_was() -> None:
+    element = assertion_element(ASSERTION)
+    judge.assert_valid(element)
+    message = read_assertion(signed(element).tree())
+    assert dict(message.attributes) == ATTRIBUTES
+    assert message.frame.authentications[0].context_class == "3"
+    assert etree.tostring(element).count(b"AuthnContextClassRef") == 0
+
+
+@pytest.mark.spec("eidas.md §21 typed values; eidas.md §21 level")
+@pytest.mark.parametrize(
+    ("old", "new", "check"),
+    [
+        ('Status="NotAvailable"', 'Status="Available"', "attribute_status"),
+        ('Status="Available"', 'Status="Withheld"', "attribute_status"),
+        ('Status="Available"', 'Status="Perhaps"', "attribute_status"),
+        (">KH/ST/0001<", ">KH-ST-0001<", "attribute_value"),
+        (">18870412<", ">18871312<", "attribute_value"),
+        (">18870412<", ">1887-04-12<", "attribute_value"),
+        (
+            '<saml:AttributeValue xsi:type="xs:string">KH</saml:AttributeValue>',
+            '<saml:AttributeValue xsi:type="xs:string">kh</saml:AttributeValue>',
+            "attribute_value",
+        ),
+        ("<stork:town>Tallinn</stork:town>", "", "attribute_value"),
+        ("1</stork:streetNumber>", "1</stork:streetNumber><stork:city/>", "unknown_element"),
+        (">2026-01-01<", ">2026-02-30<", "attribute_value"),
+        (">EUR<", ">euro<", "attribute_value"),
+        ("<stork:isJoined>false", "<stork:isJoined>no", "attribute_value"),
+        (' LatinScript="false"', "", "attribute_value"),
+        ('<saml:AttributeValue xsi:type="xs:string">Onasis</saml:AttributeValue>', "", "latin_script"),
+        ('xsi:type="xs:string">3<', 'xsi:type="xs:date">3<', "attribute_type"),
+        (">3</saml:AttributeValue>", ">5</saml:AttributeValue>", "attribute_value"),
+        (f"{BASE}citizenQAALevel", "urn:example:level", "citizen_qaa"),
+        (f"{BASE}givenName", f"{BASE}surname", "duplicate_attribute"),
+        ("<saml:AuthnContextDecl/>", "<saml:AuthnContextDecl>4</saml:AuthnContextDecl>", "unknown_element"),
+        ("<saml:AuthnContextDecl/>", "<saml:AuthnContextClassRef>4</saml:AuthnContextClassRef>", "unknown_element"),
+    ],
+)
+def test_what_contradicts_itself_or_is_of_another_type_is_refused_by_name(old: str, new: str, check: str) -> None:
+    with pytest.raises(AssertionRejected) as refused:
+        read_assertion(edited(assertion_element(ASSERTION), old, new).tree())
+    assert refused.value.check == check
+    assert check in {*ALL_CHECKS, *EIDAS_CHECKS, *STORK_CHECKS}
+    assert "Onasis" not in refused.value.detail
+    assert "0001" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"eMail": Said(AVAILABLE)},
+        {"eMail": Said(NOT_AVAILABLE, (StorkText("mari@example.org"),))},
+        {"dateOfBirth": Said(AVAILABLE, (StorkText("18870230"),))},
+        {"surname": Said(AVAILABLE, (StorkText("Ωνάσης", latin=False),))},
+        {"surname": Said(AVAILABLE, (ADDRESS,))},
+        {"surname": Said(AVAILABLE, (StorkText("Onasis"), StorkText("Kennedy")))},
+        {"citizenQAALevel": None},
+        {"isStudent2": Said(WITHHELD)},
+    ],
+)
+def test_we_never_say_what_a_peer_would_have_to_refuse(said: dict[str, Said | None]) -> None:
+    with pytest.raises(ValueError, match=r"attribute|value|script|level"):
+        assertion_element(saying(**said))
+
+
+@pytest.mark.spec("eidas.md §21 both spellings")
+def test_either_spelling_of_a_mandate_is_read_under_the_published_one() -> None:
+    text = etree.tostring(assertion_element(ASSERTION), encoding="unicode")
+    for old, new in (("typePower", "typeOfPower"), ("isJoined", "isJoint"), ("representative>", "representing>")):
+        text = text.replace(old, new)
+    attributes = read_assertion(signed(etree.fromstring(text)).tree()).attributes
+    mandate = attributes[f"{BASE}mandate"].values[0]
+    assert isinstance(mandate, StorkComplex)
+    assert mandate == ATTRIBUTES[f"{BASE}mandate"].values[0]
