@@ -57,10 +57,16 @@ class Bounded:
         return frozenset(name for name, need in self.both[-1].purpose.needs.items() if need.required)
 
 
+def _facts(purpose: Purpose) -> tuple[object, ...]:
+    """The facts that say for what it is. Their lines may move."""
+    transfers = {sphere: (one.basis, one.law) for sphere, one in purpose.transfers.items()}
+    return purpose.basis, purpose.law, purpose.controller, transfers
+
+
 def bounded(old: Terms, now: Terms) -> Bounded | None:
     """Both let this go; None where a login cannot go on between the two."""
     before, purpose = old.purpose, now.purpose
-    same = (before.basis, before.law, before.controller) == (purpose.basis, purpose.law, purpose.controller)
+    same = _facts(before) == _facts(purpose)
     spheres = {old.party.sphere, now.party.sphere} - {""}
     marked = (old.party.federation, old.party.body) != (now.party.federation, now.party.body)
     apart = before.countries and purpose.countries and not {*before.countries} & {*purpose.countries}

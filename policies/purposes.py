@@ -1,7 +1,7 @@
 """Purposes: what is needed, in which form, why, on which legal basis, and who answers for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from policies.assurance import LevelOfAssurance
@@ -21,6 +21,34 @@ class Basis(StrEnum):
     VITAL_INTERESTS = "vital_interests"
     PUBLIC_TASK = "public_task"
     LEGITIMATE_INTERESTS = "legitimate_interests"
+
+
+class TransferBasis(StrEnum):
+    """The grounds on which personal data may go from one legal sphere to another.
+
+    The first six are of Regulation (EU) 2016/679 chapter V. The last four are of China's Personal Information Protection
+    Law, and of the Provisions on Promoting and Regulating Cross-border Data Flows (2024).
+    """
+
+    ADEQUACY = "adequacy"
+    PUBLIC_INSTRUMENT = "public_instrument"
+    STANDARD_CLAUSES = "standard_clauses"
+    ADMINISTRATIVE_ARRANGEMENT = "administrative_arrangement"
+    EXPLICIT_CONSENT = "explicit_consent"
+    PUBLIC_INTEREST = "public_interest"
+    SECURITY_ASSESSMENT = "security_assessment"
+    CERTIFICATION = "certification"
+    STANDARD_CONTRACT = "standard_contract"
+    EXEMPTION = "exemption"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Why answers of one legal sphere may go to a service in another one: the ground, and the text that citizens read."""
+
+    basis: TransferBasis
+    law: Translated
+    source: Source
 
 
 class AskMode(StrEnum):
@@ -107,7 +135,23 @@ class Purpose:
     cross_device: bool = False
     # whether a service may get the same values again while the citizen is away: each time is a release of its own
     offline: bool = False
+    # by the sphere of the source: why its answers may go to a service in another sphere
+    transfers: Mapping[str, Transfer] = field(default_factory=dict)
 
     def takes(self, country: str) -> bool:
         """Whether it is for citizens of this country."""
         return not self.countries or country in self.countries
+
+    def transfer(self, sphere: str, to: str) -> Transfer | None:
+        """The ground for answers of one sphere to a service in another one; None within one, and where none is named."""
+        return self.transfers.get(sphere) if crosses(sphere, to) else None
+
+    def crossing(self, sphere: str, to: str) -> tuple[str, ...]:
+        """Both spheres and the ground, as the record says them; () within one."""
+        why = self.transfer(sphere, to)
+        return () if why is None else (sphere, to, why.basis.value)
+
+
+def crosses(sphere: str, to: str) -> bool:
+    """Whether two legal spheres are two. "" lies within every one."""
+    return bool(sphere and to and sphere != to)

@@ -8,7 +8,7 @@ from policies.forms import form_title, is_predicate
 from policies.identifiability import total
 from policies.load import Configuration
 from policies.parties import IdentityProvider, RelyingParty
-from policies.purposes import AskMode, Basis, Purpose, Show
+from policies.purposes import AskMode, Basis, Purpose, Show, TransferBasis
 
 # Where art. 6(1) has each basis
 ARTICLE: Mapping[Basis, str] = {
@@ -18,6 +18,21 @@ ARTICLE: Mapping[Basis, str] = {
     Basis.VITAL_INTERESTS: "6(1)(d)",
     Basis.PUBLIC_TASK: "6(1)(e)",
     Basis.LEGITIMATE_INTERESTS: "6(1)(f)",
+}
+
+# Where Regulation (EU) 2016/679, China's Personal Information Protection Law (PIPL), or its Provisions on Promoting and
+# Regulating Cross-border Data Flows have each ground of a transfer
+TRANSFER_ARTICLE: Mapping[TransferBasis, str] = {
+    TransferBasis.ADEQUACY: "GDPR art. 45",
+    TransferBasis.PUBLIC_INSTRUMENT: "GDPR art. 46(2)(a)",
+    TransferBasis.STANDARD_CLAUSES: "GDPR art. 46(2)(c)",
+    TransferBasis.ADMINISTRATIVE_ARRANGEMENT: "GDPR art. 46(3)(b)",
+    TransferBasis.EXPLICIT_CONSENT: "GDPR art. 49(1)(a), PIPL art. 39",
+    TransferBasis.PUBLIC_INTEREST: "GDPR art. 49(1)(d)",
+    TransferBasis.SECURITY_ASSESSMENT: "PIPL art. 38(1)(1)",
+    TransferBasis.CERTIFICATION: "PIPL art. 38(1)(2)",
+    TransferBasis.STANDARD_CONTRACT: "PIPL art. 38(1)(3)",
+    TransferBasis.EXEMPTION: "Provisions on Cross-border Data Flows art. 5",
 }
 
 
@@ -46,8 +61,9 @@ class Processing:
     def _crossings(self) -> Iterator[str]:
         for source in self.sources:
             for service in self.services:
-                if source.sphere and service.sphere and source.sphere != service.sphere:
-                    yield f"from the sphere {source.sphere} to {service.sphere}: answers of yes or no alone"
+                if (why := self.purpose.transfer(source.sphere, service.sphere)) is not None:
+                    whence = f"from the sphere {source.sphere} to {service.sphere}: answers of yes or no alone"
+                    yield f"{whence}; {why.basis.replace('_', ' ')} ({TRANSFER_ARTICLE[why.basis]}): {why.law['en']}"
 
     @property
     def asking(self) -> str:

@@ -13,7 +13,7 @@ from policies.errors import ReleaseDenied
 from policies.federation.categories import assured, lets
 from policies.forms import is_predicate
 from policies.parties import RelyingParty, Rule, Source
-from policies.purposes import Need, Purpose
+from policies.purposes import Need, Purpose, crosses
 
 
 class RulingOutcome(StrEnum):
@@ -230,7 +230,7 @@ class _Terms:
 
 def passes(party: RelyingParty, sphere: str, form: Form) -> bool:
     """Whether a form may go from a source in this sphere to a party: across a border a predicate alone does."""
-    return not sphere or not party.sphere or sphere == party.sphere or is_predicate(form)
+    return not crosses(sphere, party.sphere) or is_predicate(form)
 
 
 def short_of(decision: Decision, purpose: Purpose) -> tuple[AttributeName, ...]:

@@ -6,7 +6,8 @@ A city's login:
 
     sent      {"basis","client","loa","names":[[name, form]..],"policy","purpose","record","time"}
     decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
-               "withheld":[[name, reason]..]}; of a release "authorities":[entity id..], where the source named some
+               "withheld":[[name, reason]..]}; of a release "authorities":[entity id..], where the source named some, and
+               "transfer":[sphere, sphere, ground], where it went from one legal sphere to another
     subject   {"record","subject"}
     login     {"aud","iss","nonce","sub"}; "nonce" binds it to the request, over SAML as the ID of that
     values    {name: value}                     committed to, kept nowhere
@@ -91,11 +92,12 @@ def draft_release(
     evidence: Mapping[str, str],
     path: DecidedBy = DecidedBy.PAGE,
     authorities: Sequence[str] = (),
+    transfer: Sequence[str] = (),
 ) -> RecordDraft:
     """The record of a release. `decision` is the one after the citizen's choice, `subject` the person's keyed index.
 
     `evidence` binds the release to the request in the words of its protocol (`Frontend.evidence`). `authorities` are those
-    behind the source who signed the person in.
+    behind the source who signed the person in. `transfer` has the two legal spheres and the ground, if they differ.
     """
     released = decision.released
     sent: dict[str, Json] = {
@@ -115,6 +117,8 @@ def draft_release(
     )
     if authorities:
         decided["authorities"] = list(authorities)
+    if transfer:
+        decided["transfer"] = list(transfer)
     openings = (
         opening("sent", sent),
         opening("decision", decided),

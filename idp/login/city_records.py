@@ -30,6 +30,7 @@ def record_of_release(
         evidence=evidence,
         path=decided.path,
         authorities=decided.authorities,
+        transfer=judged.transfer,
     )
 
 

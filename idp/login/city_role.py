@@ -253,6 +253,7 @@ class CityRole:
             notice=self.notice(request, decision, language),
             arrived=assertion.arrived,
             vouched=self._sources.digest(provider, now),
+            transfer=purpose.crossing(provider.sphere, party.sphere),
         )
 
     def enforces(self, origin: Origin) -> bool:

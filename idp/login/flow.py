@@ -357,7 +357,8 @@ def _approved(decided: Decided, choice: Choice, now: int) -> Approved:
     """The approval, for a release that comes after it: `CityRole.remembered` keeps the same moment."""
     again = decided.earlier.given if decided.shared is not None and decided.earlier else 0
     given = now if choice.remember else again
-    return Approved(decided.judged.subject, given, decided.judged.policy, decided.judged.notice, decided.stop)
+    judged = decided.judged
+    return Approved(judged.subject, given, judged.policy, judged.notice, decided.stop, judged.transfer)
 
 
 def _text(handle: bytes) -> str:

@@ -83,4 +83,5 @@ class StandingApprovals:
             sub=grant.sub,
             evidence={"nonce": ""},
             path=DecidedBy.OFFLINE,
+            transfer=approved.transfer,
         )

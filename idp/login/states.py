@@ -69,6 +69,7 @@ class Judged:
     named none. `subject` is the person's keyed index in the ledger; b"" at a sending node, which records nobody. `policy`
     and `notice` are digests of the purpose and of what the page shows. `arrived` names all that the source sent.
     `vouched` is the digest of what was approved of that node, or of a federation's member; "" of a pinned provider.
+    `transfer` has the legal spheres of source and service and the ground, if it goes from one to another.
     """
 
     sub: str = field(repr=False)
@@ -80,6 +81,7 @@ class Judged:
     notice: str = ""
     arrived: tuple[AttributeName, ...] = ()
     vouched: str = ""
+    transfer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ class Approved:
 
     `subject` is the person's keyed index in the ledger. `given` is when the approval was given that the citizen let us
     remember, 0 where none is remembered. `policy` and `notice` are digests of the purpose and of what the page showed.
+    `transfer` is that of `Judged`.
     """
 
     subject: bytes = field(repr=False)
@@ -188,6 +191,7 @@ class Approved:
     notice: str
     # `ApprovalStanding.stop` when they pressed the button: what they took back since ends it
     stop: bytes = b""
+    transfer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

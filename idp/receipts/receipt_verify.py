@@ -40,10 +40,10 @@ _CONTENTS: Mapping[str, frozenset[str]] = {
     "subject": frozenset({"record", "subject"}),
     "login": frozenset({"aud", "iss", "nonce", "sub"}),
 }
-# A source of SAML may name those behind it
-_OPTIONAL = {"decision": frozenset({"authorities"})}
+# A source of SAML may name those behind it, and a source in another legal sphere needs a ground
+_OPTIONAL = {"decision": frozenset({"authorities", "transfer"})}
 _RECORD = re.compile("[0-9a-f]{32}")
-_LISTS = frozenset({"names", "asked", "unknown", "withheld", "authorities"})
+_LISTS = frozenset({"names", "asked", "unknown", "withheld", "authorities", "transfer"})
 
 
 @dataclass(frozen=True, slots=True)

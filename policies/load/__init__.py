@@ -53,7 +53,7 @@ from policies.parties import (
     RequestingNode,
     Source,
 )
-from policies.purposes import Purpose
+from policies.purposes import Purpose, crosses
 from policies.registrations.saml_service import SubjectKind
 from policies.session_groups import SessionGroup
 
@@ -304,6 +304,17 @@ def _problems_of_subject(party: RelyingParty, purpose: Purpose) -> Iterator[Prob
         yield Problem(party.source.file, party.source.line, "subject", what, fix)
 
 
+def _problems_of_transfers(
+    party: RelyingParty, purpose: Purpose, providers: Iterable[IdentityProvider]
+) -> Iterator[Problem]:
+    """A source in another legal sphere, from which nothing may come to this service: the purpose names no ground."""
+    spheres = {one.sphere: one for one in providers if purpose.takes(one.country) and crosses(one.sphere, party.sphere)}
+    for sphere in sorted(spheres.keys() - purpose.transfers.keys()):
+        what = f"`{party.client_id}` lies in {party.sphere}, {spheres[sphere].provider_id} in {sphere}: no ground is named."
+        fix = f"write [transfers.{sphere}] with basis and law.en, or name the purpose's countries."
+        yield Problem(purpose.source.file, purpose.source.line, "transfers", what, fix)
+
+
 def _problems_of_party(party: RelyingParty, configuration: Configuration) -> list[Problem]:
     """The problems of a registration that the others, or the purposes, cannot fulfil."""
     problems: list[Problem] = []
@@ -337,6 +348,7 @@ def _problems_of_party(party: RelyingParty, configuration: Configuration) -> lis
             problems.append(Problem(party.source.file, party.source.line, "purposes", what, fix))
             continue
         problems.extend(_problems_of_subject(party, purpose))
+        problems.extend(_problems_of_transfers(party, purpose, configuration.providers.values()))
         for name, need in purpose.needs.items():
             rule = party.attributes.get(AttributeName(name))
             if rule is not None and configuration.catalogue.meet(name, rule.form, need.form) is None:

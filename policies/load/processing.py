@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
-from policies.load.table import Table, nearest
+from policies.load.table import IDENTIFIER, Table, nearest
 from policies.parties import Translated
-from policies.purposes import AskMode, AskRule, Basis, Rights, Show
+from policies.purposes import AskMode, AskRule, Basis, Rights, Show, Transfer, TransferBasis
 
 # A duration of ISO 8601 of whole years, months, weeks and days, longer than nothing
 _DURATION = re.compile(r"P(?=[1-9])([1-9][0-9]{0,2}Y)?([1-9][0-9]{0,3}M)?([1-9][0-9]{0,3}W)?([1-9][0-9]{0,4}D)?")
@@ -18,6 +18,7 @@ _ASK_FIX = f'write ask = "each_time", "on_change" or "remember(P180D)", of at mo
 _DPV = "https://w3id.org/dpv#"
 _TERM = re.compile(r"dpv:[A-Z][A-Za-z0-9]{0,63}")
 _DPV_FIX = f'write terms of https://w3id.org/dpv, as "dpv:ServiceProvision" or "{_DPV}ServiceProvision".'
+_TRANSFERS = {basis.value: basis for basis in TransferBasis}
 _SHOWS = {show.value: show for show in Show}
 # Regulation (EU) 2016/679: a task or a duty stands whatever the citizen says; whom art. 21(1) and art. 7(3) are for
 _INFORMING = (Basis.PUBLIC_TASK, Basis.LEGAL_OBLIGATION)
@@ -53,6 +54,26 @@ def rights(purpose: Table, basis: Basis | None) -> Rights | None:
             table.problem(key, what, "leave it out, or name the basis: " + " or ".join(_RIGHT_OF[key]) + ".")
     table.close()
     return Rights(**places)
+
+
+def transfers(purpose: Table) -> Mapping[str, Transfer]:
+    """`[transfers.SPHERE]`: why the answers of sources in that sphere may go to a service in another one."""
+    fix = 'write [transfers.SPHERE] with basis = "standard_contract" and law.en: why answers may leave that sphere.'
+    table = purpose.table("transfers", fix, required=False)
+    found: dict[str, Transfer] = {}
+    for sphere in table.names() if table is not None else ():
+        one = table.table(sphere, fix) if table is not None else None
+        if one is None:
+            continue
+        if not IDENTIFIER.fullmatch(sphere):
+            one.problem("basis", f"`{sphere}` is no name of a sphere.", fix)
+        found[sphere] = Transfer(
+            basis=one.choice("basis", _TRANSFERS, TransferBasis.ADEQUACY),
+            law=one.translated("law", "Personal Information Protection Law, article 38", lines=True),
+            source=one.source("basis"),
+        )
+        one.close()
+    return found
 
 
 def dpv_purpose(purpose: Table) -> str:

@@ -10,7 +10,7 @@ from policies.load import processing
 from policies.load.table import COUNTRY, Table, nearest
 from policies.parameters import MAX_ENTRIES, MAX_TEXT
 from policies.parties import PurposeId
-from policies.purposes import MOST_ACROSS_DEVICES, AskMode, Basis, Controller, Need, Purpose
+from policies.purposes import MOST_ACROSS_DEVICES, AskMode, Basis, Controller, Need, Purpose, Show, TransferBasis
 
 _BASES: Mapping[str, Basis | None] = {basis.value: basis for basis in Basis}
 
@@ -77,10 +77,15 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
         refusable_without_loss=processing.refusable(table, found),
         cross_device=table.flag("cross_device"),
         offline=table.flag("offline"),
+        transfers=processing.transfers(table),
     )
     if purpose.cross_device and purpose.minimum_assurance > MOST_ACROSS_DEVICES:
         what = f"is for at most {MOST_ACROSS_DEVICES.label}: nobody sees who reads the code off a kiosk's screen."
         table.problem("cross_device", what, "leave it out, or ask for less assurance.")
+    grounds = [one.basis for one in purpose.transfers.values()]
+    if purpose.show is Show.INFORM and TransferBasis.EXPLICIT_CONSENT in grounds:
+        what = "informs without asking, and a transfer rests on explicit consent."
+        table.problem("show", what, 'write show = "ask", or name another ground in [transfers].')
     if purpose.offline and purpose.ask.mode is AskMode.EACH_TIME:
         what = "rests on an approval that is remembered, since nobody can take another one back."
         table.problem("offline", what, 'write ask = "remember(P30D)" beside it, or leave it out.')

@@ -18,9 +18,10 @@ recipients = [{ en = "The city's <treasury>" }]
 never = ["person_identifier"]
 dpv_purpose = "dpv:ServiceProvision"
 """
+TRANSFER = 'transfers.ee = { basis = "standard_clauses", law = { en = "Clauses of 2021" } }\n'
 ID = 'id = "resident-parking"\n'
 CHANGED = {
-    "purposes/parking.toml": (ID, ID + MORE),
+    "purposes/parking.toml": (ID, ID + MORE + TRANSFER),
     "parties/parking.toml": ("[attributes]", 'sphere = "eu"\n\n[attributes]'),
     "providers/demo-ee.toml": ("[attributes]", 'sphere = "ee"\n\n[attributes]'),
 }
@@ -51,7 +52,8 @@ def test_an_entry_says_what_article_30_asks_for(folder: Path) -> None:
     assert [each["title"] for each in one["services"]] == ["Concession fares", "Resident parking"]
     assert one["recipients"] == ["The city's <treasury>"]
     assert "from Estonian eID (EE)" in one["transfers"]
-    assert "from the sphere ee to eu: answers of yes or no alone" in one["transfers"]
+    ground = "standard clauses (GDPR art. 46(2)(c)): Clauses of 2021"
+    assert f"from the sphere ee to eu: answers of yes or no alone; {ground}" in one["transfers"]
     assert (one["retention"], one["never"], one["dpv"]["purpose"]) == ("P2Y", ["person_identifier"], "dpv:ServiceProvision")
     assert 1 < one["bits"] < 3
     assert found["safeguards"] == PRODUCT["safeguards"]

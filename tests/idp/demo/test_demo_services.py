@@ -135,6 +135,7 @@ def test_from_a_partner_city_under_another_law_only_answers_of_yes_or_no_come(bo
     assert reasons["email"] == "other_sphere"
     assert not question.tree.xpath("//input[@type='checkbox']")
     assert "lin.xiaoyun" not in question.text
+    assert "article 38 (made up)" in str(question.tree.xpath("string(//*[@id='transfer'])"))
 
 
 def test_a_card_says_what_it_is_asked_for_and_no_more(border: Border) -> None:

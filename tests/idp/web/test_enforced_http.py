@@ -159,7 +159,11 @@ def test_across_a_border_the_email_address_stays_and_a_new_border_counts_at_once
     question = visitor.question()
     codes = [visitor.decides(visitor.question(), ticked=ticked).back["code"] for ticked in ({}, {"share.email": "yes"})]
     alike, more = (str(visitor.redeem(code).json["access_token"]) for code in codes)
-    border = {PARTY: ('sphere = "eu"', 'sphere = "city"'), COUNTRY: ("binding", 'sphere = "abroad"\nbinding')}
+    border = {
+        PARTY: ('sphere = "eu"', 'sphere = "city"'),
+        COUNTRY: ("binding", 'sphere = "abroad"\nbinding'),
+        PURPOSE: ("[controller]", '[transfers.abroad]\nbasis = "adequacy"\nlaw.en = "A decision"\n\n[controller]'),
+    }
     with stage.other_broker(tmp_path / "border", border) as visitor.port:
         page = visitor.question()
         assert page.found("//*[@data-reason='other_sphere']/@data-name") == ["email"]

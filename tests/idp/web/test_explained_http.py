@@ -33,6 +33,7 @@ from tests.idp.web.test_enforced_http import ENFORCED, PARTY, PURPOSE, WEAK
 from tests.idp.web.visitor import Answer, Visitor
 
 WIDER = ('birthdate = "age_over(18)"', 'birthdate = "exact"', 'address = "resident_of(Storkhaven)"', 'address = "exact"')
+GROUND = "[controller]", '[transfers.other]\nbasis = "adequacy"\nlaw.en = "A decision"\n\n[controller]'
 WIDE: Mapping[str, tuple[str, ...] | None] = {
     "parties/app.toml": None,
     "parties/other-app.toml": None,
@@ -42,13 +43,20 @@ WIDE: Mapping[str, tuple[str, ...] | None] = {
         'form = "year_month"',
         'form = "resident_of(Storkhaven)"',
         'form = "region"',
+        *GROUND,
     ),
     "providers/demo-lv.toml": ('country = "LV"', 'country = "LV"\nsphere = "other"'),
 }
 OPEN = {
     **WIDE,
     PARTY: WIDER,
-    PURPOSE: ('minimum_assurance = "substantial"', 'minimum_assurance = "low"', "required = true", "required = false"),
+    PURPOSE: (
+        'minimum_assurance = "substantial"',
+        'minimum_assurance = "low"',
+        "required = true",
+        "required = false",
+        *GROUND,
+    ),
 }
 VARIANTS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {"wide": WIDE, "open": OPEN, "enforced": ENFORCED}
 PROVIDERS = ("demo-ee", "demo-lv")

@@ -3,7 +3,7 @@
 import pytest
 
 from policies.attributes import AttributeName
-from policies.load import load
+from policies.load import examine, load
 from policies.parties import ClientId, ProviderId, PurposeId
 from policies.purposes import AskMode, AskRule, Purpose, Rights, Show
 from tests.policies.load.files import FILES, PURPOSE, files, problem_of, problems_of
@@ -55,8 +55,12 @@ def test_a_citizen_may_refuse_without_loss_what_rests_on_consent() -> None:
     assert _purpose(text).refusable_without_loss
 
 
+TRANSFER = '[transfers.ch]\nbasis = "adequacy"\nlaw.en = "Decision 2000/518/EC"\n\n'
+
+
 def test_a_registration_is_enforced_and_lies_in_a_sphere() -> None:
     changed = {
+        "purposes/parking.toml": FILES["purposes/parking.toml"].replace("[attributes", TRANSFER + "[attributes", 1),
         PARKING: FILES[PARKING].replace("[attributes]", 'enforce = true\nsphere = "eu"\n[attributes]'),
         PROVIDER: FILES[PROVIDER].replace("[attributes]", 'sphere = "ch"\n[attributes]', 1),
         NODE: 'sphere = "eu"\n' + FILES[NODE],
@@ -65,6 +69,26 @@ def test_a_registration_is_enforced_and_lies_in_a_sphere() -> None:
     party, provider = found.parties[ClientId("parking")], found.providers[ProviderId("demo-ee")]
     assert (party.enforce, party.sphere, provider.sphere) == (True, "eu", "ch")
     assert found.providers[ProviderId("lv")].sphere == "eu"
+    purpose = found.purposes[PurposeId("resident-parking")]
+    assert purpose.crossing("ch", "eu") == ("ch", "eu", "adequacy")
+    assert purpose.crossing("ch", "ch") == purpose.crossing("", "eu") == ()
+
+
+def test_answers_of_another_sphere_need_a_ground_that_the_purpose_names() -> None:
+    changed = {
+        PARKING: FILES[PARKING].replace("[attributes]", 'sphere = "eu"\n[attributes]'),
+        PROVIDER: FILES[PROVIDER].replace("[attributes]", 'sphere = "ch"\n[attributes]', 1),
+    }
+    (problem,) = examine(files(**changed))[1]
+    assert (problem.file, problem.key) == ("purposes/parking.toml", "transfers")
+    assert "[transfers.ch]" in problem.fix
+    told = TRANSFER.replace("adequacy", "explicit_consent") + "[attributes"
+    text = FILES["purposes/parking.toml"].replace("[attributes", told, 1).replace("law.en", 'show = "inform"\nlaw.en', 1)
+    (problem,) = examine(files(**changed, **{"purposes/parking.toml": text}))[1]
+    assert problem.key == "show"
+    # A purpose that is not for the citizens of that country needs none
+    elsewhere = FILES["purposes/parking.toml"].replace("law.en", 'countries = ["LV"]\nlaw.en', 1)
+    assert not examine(files(**changed, **{"purposes/parking.toml": elsewhere}))[1]
 
 
 @pytest.mark.parametrize(
