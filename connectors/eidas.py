@@ -12,6 +12,7 @@ from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
 from connectors.eidas_checks import (
     check_authentication_context,
+    check_kind,
     check_name_format,
     check_node,
     check_status,
@@ -194,6 +195,7 @@ class EidasConnector:
         check_authentication_context(authentication.context_class, peer.facts.assurance)
         check_name_format(assertion.subject.name_format, expectation.name_id_format)
         # 7.
+        check_kind(assertion.sets)
         identifier = person_identifier(assertion.attributes, sending=self._provider.country, receiving=self._country)
         offered = offered_attributes(assertion.attributes, self._catalogue)
         table = {row.eidas: name for name, row in self._catalogue.attributes.items() if row.eidas in NATURAL}

@@ -11,6 +11,7 @@ from connectors.formats.eidas.registry import (
     NATURAL_PERSON,
     NOTIFIED_LEVELS,
     PERSON_IDENTIFIER,
+    REPRESENTATIVES,
     notified_from,
 )
 from connectors.formats.eidas.response import EidasResponse
@@ -84,6 +85,14 @@ def check_name_format(name_format: str, asked: str) -> None:
     """§4: the NameID has the format that was asked for, which is persistent where none was."""
     if asked != UNSPECIFIED and name_format != (asked or PERSISTENT):
         raise AssertionRejected("name_id_format", "a NameID of another format than was asked for")
+
+
+def check_kind(sets: frozenset[str]) -> None:
+    """§4: a natural person, for themself. Beside a representative the plain attributes are of whom they act for."""
+    if sets & set(REPRESENTATIVES):
+        raise AssertionRejected("representation", "somebody who acts for another")
+    if NATURAL_PERSON not in sets:
+        raise AssertionRejected("minimum_data_set", "an assertion without a natural person")
 
 
 def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sending: str, receiving: str | None) -> str:

@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from connectors.formats.eidas.registry import (
     INVALID_ATTRIBUTE,
     INVALID_NAME_ID_POLICY,
-    LEGAL,
-    MINIMUM,
     NAME_ID_FORMATS,
-    NATURAL,
+    NATURAL_PERSON,
     NOTIFIED_LEVELS,
+    PLAIN,
     REQUEST_DENIED,
     REQUESTER,
     SP_TYPES,
     VERSION_MISMATCH,
+    incomplete,
     is_level,
     notified,
     notified_from,
     representative_kind,
+    set_of,
 )
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, read_request
 from connectors.profiles import Profile
@@ -55,12 +56,16 @@ class PeerRequestRefused(RequestRefused):
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The facts in the asking node's metadata: `sp_type` is "" where it has none, `name_id_formats` may be empty."""
+    """The facts in the asking node's metadata: `sp_type` is "" where it has none, `name_id_formats` may be empty.
+
+    `sets` are the namespaces of the kinds of person that its registration lets it ask for.
+    """
 
     entity_id: str
     acs_url: str
     sp_type: str
     name_id_formats: frozenset[str]
+    sets: frozenset[str] = frozenset((NATURAL_PERSON,))
 
 
 def receive_request(signed: Signed, *, here: str, peer: Asking, now: int, profile: Profile) -> EidasRequest:
@@ -74,7 +79,7 @@ def receive_request(signed: Signed, *, here: str, peer: Asking, now: int, profil
 
 
 def check_request(request: EidasRequest, *, here: str, peer: Asking, now: int, profile: Profile) -> EidasRequest:
-    """Judge a request that `peer` sent to `here`, our address; the result has natural persons' attributes alone."""
+    """Judge a request that `peer` sent to `here`, our address; the result has attributes of its `sets` alone."""
     _check_envelope(request, here, peer, now, profile)
     _check_manner(request, peer)
     check_contexts(request.comparison, request.contexts)
@@ -83,7 +88,8 @@ def check_request(request: EidasRequest, *, here: str, peer: Asking, now: int, p
         raise PeerRequestRefused("sp_type", "not exactly one SPType, in the request or in the metadata")
     if request.requester_id and (len(request.requester_id) > MAX_REQUESTER_ID or len(request.requester_id.split()) != 1):
         raise PeerRequestRefused("requester_id", "a RequesterID that is too long, or no URI")
-    return replace(request, sp_type=request.sp_type or peer.sp_type, attributes=_judged_attributes(request.attributes))
+    attributes = _judged_attributes(request.attributes, peer.sets)
+    return replace(request, sp_type=request.sp_type or peer.sp_type, attributes=attributes)
 
 
 def _check_envelope(request: EidasRequest, here: str, peer: Asking, now: int, profile: Profile) -> None:
@@ -147,8 +153,8 @@ def check_contexts(comparison: str, contexts: Sequence[str]) -> None:
         raise PeerRequestRefused("authn_context_exact", "a notified level without those above it")
 
 
-def _judged_attributes(asked: Sequence[RequestedAttribute]) -> tuple[RequestedAttribute, ...]:
-    """The natural persons' attributes of a request that asks in the right way."""
+def _judged_attributes(asked: Sequence[RequestedAttribute], taken: frozenset[str]) -> tuple[RequestedAttribute, ...]:
+    """The attributes, of the sets that are `taken`, of a request that asks in the right way."""
 
     def refuse(check: str, detail: str) -> PeerRequestRefused:
         return PeerRequestRefused(check, detail, saml_sub_status=INVALID_ATTRIBUTE)
@@ -159,12 +165,14 @@ def _judged_attributes(asked: Sequence[RequestedAttribute]) -> tuple[RequestedAt
     for attribute in asked:
         if representative_kind(attribute.name):
             raise refuse("representative_requested", "a representative's attributes, which nobody may ask for")
-        mandatory = NATURAL[attribute.name].mandatory if attribute.name in NATURAL else LEGAL.get(attribute.name)
-        if mandatory is None and attribute.required:
+        known = PLAIN.get(attribute.name)
+        if known is None and attribute.required:
             raise refuse("unknown_required", "an attribute that is required and that nobody here knows")
-        if mandatory is not None and attribute.required != mandatory:
+        if known is not None and attribute.required != known.mandatory:
             raise refuse("is_required", "an isRequired other than the registry's")
-    # A legal person's set is complete in itself too, but our citizens are natural persons
-    if not set(MINIMUM) <= names:
-        raise refuse("minimum_data_set", "a request without the whole minimum data set of natural persons")
-    return tuple(attribute for attribute in asked if attribute.name in NATURAL)
+    sets = set(map(set_of, names)) - {""}
+    if not sets or incomplete(sets, names):
+        raise refuse("minimum_data_set", "a request without a minimum data set, or without all of one")
+    if sets.isdisjoint(taken):
+        raise refuse("persons", "a request for a kind of person that the node is not registered for")
+    return tuple(attribute for attribute in asked if set_of(attribute.name) in taken)

@@ -15,7 +15,7 @@ from connectors.attacks.messages.parties import (
     PAOS_ACS,
     MessageBenches,
 )
-from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
+from connectors.formats.eidas.registry import LEGAL_MINIMUM, LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.wire.names import (
@@ -267,9 +267,13 @@ def _scoped(message: MessageDraft, requester: str) -> MessageDraft:
 def _node_attributes(make: Make) -> Table:
     end = "</eidas:RequestedAttributes>"
 
+    whole = make().children.partition("<eidas:RequestedAttributes>")[2].partition(end)[0]
+
+    def asked(name: str, required: str, name_format: str = ATTRNAME_URI) -> str:
+        return f'<eidas:RequestedAttribute Name="{name}" NameFormat="{name_format}" isRequired="{required}"/>'
+
     def more(name: str, *, required: str = "false", name_format: str = ATTRNAME_URI) -> MessageDraft:
-        asked = f'<eidas:RequestedAttribute Name="{name}" NameFormat="{name_format}" isRequired="{required}"/>'
-        return make().swapped(end, asked + end)
+        return make().swapped(end, asked(name, required, name_format) + end)
 
     def said(attribute: str) -> MessageDraft:
         return make().swapped("<eidas:RequestedAttribute ", f"<eidas:RequestedAttribute {attribute} ")
@@ -290,6 +294,10 @@ def _node_attributes(make: Make) -> Table:
                 f'Name="{LEGAL_PERSON}/LEI" NameFormat="{ATTRNAME_URI}" isRequired="true"',
                 f'Name="{LEGAL_PERSON}/LEI" NameFormat="{ATTRNAME_URI}" isRequired="false"',
             ),
+        ),
+        "of companies alone": (
+            "persons",
+            make().swapped(whole, "".join(asked(uri, "true") for uri in LEGAL_MINIMUM)),
         ),
         "an attribute of theirs that nobody knows": ("unknown_attribute", said('evil="x"')),
         "an attribute of theirs in the namespace": ("unknown_attribute", said('eidas:evil="x"')),

@@ -9,7 +9,7 @@ from connectors.attacks.responses.recipes import also, each, said, sent, spelled
 from connectors.attacks.responses.response_draft import ResponseDraft, attribute
 from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, natural, refused
 from connectors.attacks.xml_signer import without
-from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX, REPRESENTATIVE_NATURAL_PERSON
+from connectors.formats.eidas.registry import NATURAL_PERSON, NATURAL_PREFIX, REPRESENTATIVE_NATURAL_PERSON
 from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
 from policies.errors import PeerUnavailable
@@ -176,9 +176,9 @@ def _born(*dates: str) -> Make:
 
 def _represented(*missing: str) -> Make:
     """Somebody acts for the person: the whole minimum data set of theirs, or a part."""
-    uris = [uri for uri, known in NATURAL.items() if known.mandatory and uri.rpartition("/")[2] not in missing]
-    theirs = (attribute(uri.replace(NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON), "victim", typed="") for uri in uris)
-    return also(*theirs)
+    values = {"PersonIdentifier": "EE/NL/2", "CurrentFamilyName": "x", "CurrentGivenName": "x", "DateOfBirth": "1887-04-12"}
+    theirs = {f"{REPRESENTATIVE_NATURAL_PERSON}/{name}": value for name, value in values.items() if name not in missing}
+    return also(*(attribute(uri, value, typed="") for uri, value in theirs.items()))
 
 
 _PERSONS: Table = {

@@ -1,4 +1,4 @@
-"""CurrentAddress: base64 of XML elements that stand side by side (eIDAS SAML Attribute Profile §2.2.3).
+"""Addresses of persons: base64 of XML elements that stand side by side (eIDAS SAML Attribute Profile §2.2.3).
 
 ```xml
 <eidas-natural:Thoroughfare>Pikk 1</eidas-natural:Thoroughfare>
@@ -6,7 +6,7 @@
 ```
 
 There is no root, and no declaration of the prefix: nodes rely on the one of the message, and so do we when we write. Some
-declare it at each element.
+declare it at each element. The EU's node writes a representative's address under the prefix of the plain set.
 
 | ours | read from | written to |
 |---|---|---|
@@ -23,7 +23,7 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from connectors.formats.eidas.registry import NATURAL_PERSON, NATURAL_PREFIX
+from connectors.formats.eidas.registry import NATURAL_PERSON, PREFIXES
 from connectors.formats.grammar import Reader, plain
 from connectors.signatures.parse import parse_message, strict_base64
 from connectors.wire.text import MAX_VALUE, is_plain
@@ -38,10 +38,10 @@ PARTS = (
 # Nine parts of 256 characters, and their tags
 MAX_ENCODED = 16 * 1024
 
-_TAGS = tuple(f"{{{NATURAL_PERSON}}}{part}" for part in PARTS)
+_TAGS = tuple(f"{{{namespace}}}{part}" for namespace in PREFIXES for part in PARTS)
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_OPENING = f'<{NATURAL_PREFIX}:CurrentAddress xmlns:{NATURAL_PREFIX}="{NATURAL_PERSON}">'.encode()
-_CLOSING = f"</{NATURAL_PREFIX}:CurrentAddress>".encode()
+_DECLARED = " ".join(f'xmlns:{prefix}="{namespace}"' for namespace, prefix in PREFIXES.items())
+_OPENING, _CLOSING = f"<Address {_DECLARED}>".encode(), b"</Address>"
 
 
 def read_address(text: str) -> Address | None:
@@ -77,11 +77,11 @@ def _read_parts(text: str) -> dict[str, str]:
     fragment = strict_base64(text.replace("\r", "").replace("\n", ""))
     # The fragment cannot close our wrapper and open another: that would be a second root
     root = parse_message(_OPENING + fragment + _CLOSING)
-    reader = Reader(root, "CurrentAddress")
+    reader = Reader(root, "an address")
     reader.only(())
     children = reader.many(*_TAGS)
     reader.end()
-    found = [(child.tag.rpartition("}")[2], plain(child, "CurrentAddress", MAX_VALUE)) for child in children]
+    found = [(child.tag.rpartition("}")[2], plain(child, "an address", MAX_VALUE)) for child in children]
     if len({name for name, _ in found}) != len(found):
         raise ValueError("a part that stands twice")
     if not all(is_plain(value) for _, value in found if value):
@@ -89,8 +89,8 @@ def _read_parts(text: str) -> dict[str, str]:
     return {name: value for name, value in found if value}
 
 
-def write_address(address: Address) -> str:
-    """The value of an address: its parts in the schema's order, empty ones left out.
+def write_address(address: Address, namespace: str = NATURAL_PERSON) -> str:
+    """The value of an address of a person of one set: its parts in the schema's order, empty ones left out.
 
     ValueError, without the value, for an address that `read_address` would not give back.
     """
@@ -98,9 +98,11 @@ def write_address(address: Address) -> str:
     fragment = b""
     for part in PARTS:
         if value := written.get(part, ""):
-            element = etree.Element(f"{{{NATURAL_PERSON}}}{part}", nsmap={NATURAL_PREFIX: NATURAL_PERSON})
+            element = etree.Element(f"{{{namespace}}}{part}", nsmap={PREFIXES[namespace]: namespace})
             element.text = value
-            fragment += _without_declaration(etree.tostring(element, encoding="unicode"))
+            # As nodes write it, with the prefix of the message around it
+            declaration = f' xmlns:{PREFIXES[namespace]}="{namespace}"'
+            fragment += etree.tostring(element, encoding="unicode").replace(declaration, "", 1).encode()
     encoded = base64.b64encode(fragment).decode()
     if read_address(encoded) != address:
         raise ValueError("an address that says nothing, or that nobody could read")
@@ -115,8 +117,3 @@ def _written_parts(address: Address) -> Mapping[str, str]:
         "AdminunitSecondline": address.region,
         "PostCode": address.postal_code,
     }
-
-
-def _without_declaration(element: str) -> bytes:
-    """The address as nodes write it, with the prefix of the message around it."""
-    return element.replace(f' xmlns:{NATURAL_PREFIX}="{NATURAL_PERSON}"', "", 1).encode()

@@ -6,12 +6,12 @@
 | legal person | `http://eidas.europa.eu/attributes/legalperson/` + name |
 | representatives | the same with `representative/` before the name |
 
-We pass on natural persons' attributes, and tell those of legal persons and representatives from unknown ones.
+In the plain sets is the person whom the answer is about; where somebody acts for them, that one is the representative.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
@@ -24,9 +24,15 @@ LEGAL_PERSON = "http://eidas.europa.eu/attributes/legalperson"
 REPRESENTATIVE_NATURAL_PERSON = "http://eidas.europa.eu/attributes/naturalperson/representative"
 REPRESENTATIVE_LEGAL_PERSON = "http://eidas.europa.eu/attributes/legalperson/representative"
 
-# The prefixes that the specifications use
+# The prefixes that the EU's own node uses
 EIDAS_PREFIX = "eidas"
 NATURAL_PREFIX = "eidas-natural"
+PREFIXES: Mapping[str, str] = {
+    NATURAL_PERSON: NATURAL_PREFIX,
+    LEGAL_PERSON: "eidas-legal",
+    REPRESENTATIVE_NATURAL_PERSON: "eidas-natural-representative",
+    REPRESENTATIVE_LEGAL_PERSON: "eidas-legal-representative",
+}
 
 # The versions of the protocol that we speak, the newest first
 PROTOCOL_VERSIONS = ("1.4", "1.3", "1.2")
@@ -96,19 +102,25 @@ def notified_from(level: LevelOfAssurance) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class NaturalAttribute:
-    """An attribute of natural persons (SAML Attribute Profile §2.2).
+class EidasAttribute:
+    """An attribute of a person (SAML Attribute Profile §2).
 
-    `xsi_type` is the local name of its type in the namespace of natural persons. `form` is the pattern of its values, ""
+    `xsi_type` is the local name of its type in `namespace`, which is also its set. `form` is the pattern of its values, ""
     where any text is one.
     """
 
+    namespace: str
     uri: str
     friendly_name: str
     xsi_type: str
     mandatory: bool = False
     transliterated: bool = False
     form: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of its namespace."""
+        return PREFIXES[self.namespace]
 
     def is_value(self, text: str) -> bool:
         """Whether a text is of the attribute's type. One that shows nothing, as white space does, is of none."""
@@ -129,64 +141,85 @@ def _in_calendar(text: str) -> bool:
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _COUNTRY = r"[A-Z][A-Z]"
+# Sending country, receiving country, and what is unique between them
+_IDENTIFIER = r"[A-Z]{2}/[A-Z]{2}/\S{1,256}"
 
 
-def _natural(
+def _attribute(
     name: str, friendly: str = "", *, mandatory: bool = False, latin: bool = False, form: str = ""
-) -> NaturalAttribute:
-    return NaturalAttribute(
-        uri=f"{NATURAL_PERSON}/{name}",
-        friendly_name=friendly or name,
-        xsi_type=f"{name}Type",
-        mandatory=mandatory,
-        transliterated=latin,
-        form=form,
-    )
+) -> EidasAttribute:
+    """A row of the tables below, whose namespace is added with the table's."""
+    return EidasAttribute("", name, friendly or name, f"{name}Type", mandatory, latin, form)
 
 
 _NATURAL = (
-    # Sending country, receiving country, and what is unique between them
-    _natural("PersonIdentifier", mandatory=True, form=r"[A-Z]{2}/[A-Z]{2}/\S{1,256}"),
-    _natural("CurrentFamilyName", "FamilyName", mandatory=True, latin=True),
-    _natural("CurrentGivenName", "FirstName", mandatory=True, latin=True),
-    _natural("DateOfBirth", mandatory=True, form=_DATE),
-    _natural("BirthName", latin=True),
-    _natural("PlaceOfBirth"),
-    _natural("CurrentAddress"),
-    _natural("Gender", form="Male|Female|Unspecified"),
+    _attribute("PersonIdentifier", mandatory=True, form=_IDENTIFIER),
+    _attribute("CurrentFamilyName", "FamilyName", mandatory=True, latin=True),
+    _attribute("CurrentGivenName", "FirstName", mandatory=True, latin=True),
+    _attribute("DateOfBirth", mandatory=True, form=_DATE),
+    _attribute("BirthName", latin=True),
+    _attribute("PlaceOfBirth"),
+    _attribute("CurrentAddress"),
+    _attribute("Gender", form="Male|Female|Unspecified"),
     # From here on of protocol version 1.3
-    _natural("PhoneNumber"),
-    _natural("Nationality", form=_COUNTRY),
-    _natural("CountryOfBirth", form=_COUNTRY),
-    _natural("TownOfBirth"),
-    _natural("CountryOfResidence", form=_COUNTRY),
-    _natural("EmailAddress"),
+    _attribute("PhoneNumber"),
+    _attribute("Nationality", form=_COUNTRY),
+    _attribute("CountryOfBirth", form=_COUNTRY),
+    _attribute("TownOfBirth"),
+    _attribute("CountryOfResidence", form=_COUNTRY),
+    _attribute("EmailAddress"),
 )
-NATURAL: Mapping[str, NaturalAttribute] = {attribute.uri: attribute for attribute in _NATURAL}
-PERSON_IDENTIFIER, CURRENT_FAMILY_NAME, CURRENT_GIVEN_NAME, DATE_OF_BIRTH = (attribute.uri for attribute in _NATURAL[:4])
+_LEGAL = (
+    _attribute("LegalPersonIdentifier", mandatory=True, form=_IDENTIFIER),
+    _attribute("LegalName", mandatory=True, latin=True),
+    _attribute("LegalPersonAddress", "LegalAddress"),
+    _attribute("VATRegistrationNumber", "VATRegistration"),
+    *map(_attribute, ("TaxReference", "D-2012-17-EUIdentifier", "LEI", "EORI", "SEED", "SIC")),
+    # Of protocol version 1.3
+    *map(_attribute, ("LegalPhoneNumber", "LegalEmailAddress")),
+)
+
+
+def _set(namespace: str, rows: Iterable[EidasAttribute], before: str = "") -> Mapping[str, EidasAttribute]:
+    named = [replace(row, namespace=namespace, uri=f"{namespace}/{row.uri}") for row in rows]
+    return {row.uri: replace(row, friendly_name=before + row.friendly_name) for row in named}
+
+
+NATURAL = _set(NATURAL_PERSON, _NATURAL)
+LEGAL = _set(LEGAL_PERSON, _LEGAL)
+# The plain sets, which may be asked for; and every attribute, by URI
+PLAIN: Mapping[str, EidasAttribute] = {**NATURAL, **LEGAL}
+ATTRIBUTES: Mapping[str, EidasAttribute] = {
+    **PLAIN,
+    **_set(REPRESENTATIVE_NATURAL_PERSON, _NATURAL, "Representative"),
+    **_set(REPRESENTATIVE_LEGAL_PERSON, _LEGAL, "Representative"),
+}
+# The minimum data set of each kind (Implementing Regulation (EU) 2015/1501, annex), by namespace
+MINIMUMS: Mapping[str, tuple[str, ...]] = {
+    namespace: tuple(uri for uri, known in ATTRIBUTES.items() if known.mandatory and known.namespace == namespace)
+    for namespace in PREFIXES
+}
+MINIMUM, LEGAL_MINIMUM = MINIMUMS[NATURAL_PERSON], MINIMUMS[LEGAL_PERSON]
+PERSON_IDENTIFIER, CURRENT_FAMILY_NAME, CURRENT_GIVEN_NAME, DATE_OF_BIRTH = MINIMUM
+LEGAL_PERSON_IDENTIFIER, LEGAL_NAME = LEGAL_MINIMUM
 CURRENT_ADDRESS = f"{NATURAL_PERSON}/CurrentAddress"
-# The minimum data set of natural persons (Implementing Regulation (EU) 2015/1501, annex §1)
-MINIMUM = tuple(attribute.uri for attribute in _NATURAL if attribute.mandatory)
+REPRESENTATIVES = (REPRESENTATIVE_NATURAL_PERSON, REPRESENTATIVE_LEGAL_PERSON)
 
-_LEGAL_MANDATORY = ("LegalPersonIdentifier", "LegalName")
-_LEGAL_OPTIONAL = (
-    *("LegalPersonAddress", "VATRegistrationNumber", "TaxReference", "D-2012-17-EUIdentifier"),
-    *("LEI", "EORI", "SEED", "SIC", "LegalPhoneNumber", "LegalEmailAddress"),
-)
-# Attributes of legal persons: URI -> mandatory
-LEGAL: Mapping[str, bool] = {
-    **{f"{LEGAL_PERSON}/{name}": True for name in _LEGAL_MANDATORY},
-    **{f"{LEGAL_PERSON}/{name}": False for name in _LEGAL_OPTIONAL},
-}
-LEGAL_MINIMUM = tuple(uri for uri, mandatory in LEGAL.items() if mandatory)
 
-# The minimum data set of each kind of representative
-REPRESENTATIVE_MINIMUMS: Mapping[str, tuple[str, ...]] = {
-    REPRESENTATIVE_NATURAL_PERSON: tuple(uri.replace(NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON) for uri in MINIMUM),
-    REPRESENTATIVE_LEGAL_PERSON: tuple(uri.replace(LEGAL_PERSON, REPRESENTATIVE_LEGAL_PERSON) for uri in LEGAL_MINIMUM),
-}
+def set_of(uri: str) -> str:
+    """The namespace of the set that an attribute is of; "" for one that no plain set has.
+
+    Whatever stands under the representatives' namespaces is theirs, also where no table has it.
+    """
+    known = ATTRIBUTES.get(uri)
+    return known.namespace if known is not None else representative_kind(uri)
 
 
 def representative_kind(uri: str) -> str:
     """The namespace of representatives that an attribute is of; "" for every other attribute."""
-    return next((kind for kind in REPRESENTATIVE_MINIMUMS if uri.startswith(kind + "/")), "")
+    return next((kind for kind in REPRESENTATIVES if uri.startswith(kind + "/")), "")
+
+
+def incomplete(sets: Iterable[str], there: Collection[str]) -> list[str]:
+    """The friendly names in the minimum data sets of `sets` that are not `there`."""
+    return [ATTRIBUTES[uri].friendly_name for kind in sets for uri in MINIMUMS[kind] if uri not in there]

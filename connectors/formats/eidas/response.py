@@ -21,12 +21,11 @@ from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.eidas.registry import (
     FAILURES,
     NAME_ID_FORMATS,
-    NATURAL_PERSON,
-    NATURAL_PREFIX,
     SUB_STATUSES,
+    set_of,
 )
-from connectors.formats.eidas.values import EidasValue, read_attributes, write_attributes
-from connectors.formats.grammar import XSI, identifier, instant
+from connectors.formats.eidas.values import EidasValue, declared, read_attributes, write_attributes
+from connectors.formats.grammar import identifier, instant
 from connectors.formats.saml import attributes_in, read_frame
 from connectors.formats.saml_head import opened, read_status
 from connectors.formats.saml_message import Authentication, Conditions, NameIdentifier, SubjectConfirmation
@@ -64,9 +63,9 @@ class EidasResponse:
 
 @dataclass(frozen=True, slots=True)
 class EidasAssertionMessage:
-    """An Assertion of another node: the minimum data set is complete, each value is of its type.
+    """An Assertion of another node: each minimum data set in it is complete, each value is of its type.
 
-    `attributes` has natural persons' attributes alone, by URI, each with one value or more.
+    `attributes` has known attributes alone, by URI, each with one value or more.
     """
 
     assertion_id: str
@@ -77,6 +76,11 @@ class EidasAssertionMessage:
     conditions: Conditions
     authentications: tuple[Authentication, ...]
     attributes: Mapping[str, tuple[EidasValue, ...]] = field(repr=False)
+
+    @property
+    def sets(self) -> frozenset[str]:
+        """The minimum data sets in it, by their namespaces (`registry.NATURAL_PERSON` and its kin)."""
+        return frozenset(map(set_of, self.attributes))
 
 
 # -- what we say -------------------------------------------------------------------------------------------------------
@@ -103,7 +107,7 @@ def assertion_element(assertion: EidasAssertion) -> Element:
     """
     if assertion.name_id_format not in NAME_ID_FORMATS:
         raise ValueError("a NameID of another format")
-    root = frame_element(assertion, {"xsi": XSI, NATURAL_PREFIX: NATURAL_PERSON})
+    root = frame_element(assertion, declared(assertion.attributes))
     write_attributes(child(root, saml("AttributeStatement")), assertion.attributes)
     return root
 

@@ -1,4 +1,4 @@
-"""The values of natural persons' attributes, typed and in two scripts (eIDAS SAML Attribute Profile §2), both ways.
+"""The values of persons' attributes, typed and in two scripts (eIDAS SAML Attribute Profile §2), both ways.
 
 ```xml
 <saml:Attribute FriendlyName="FamilyName" Name="…/naturalperson/CurrentFamilyName" NameFormat="…:uri">
@@ -9,21 +9,20 @@
 The values of an attribute stand in no order. LatinScript is read without its namespace too, as STORK had it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.formats.eidas.registry import (
-    DATE_OF_BIRTH,
-    MINIMUM,
-    NATURAL,
+    ATTRIBUTES,
+    LEGAL_PERSON,
     NATURAL_PERSON,
-    NATURAL_PREFIX,
-    PERSON_IDENTIFIER,
-    REPRESENTATIVE_MINIMUMS,
-    NaturalAttribute,
-    representative_kind,
+    PREFIXES,
+    REPRESENTATIVES,
+    EidasAttribute,
+    incomplete,
+    set_of,
 )
-from connectors.formats.grammar import XSI_NIL, XSI_TYPE, Reader, boolean
+from connectors.formats.grammar import XSI, XSI_NIL, XSI_TYPE, Reader, boolean
 from connectors.formats.saml import is_nil
 from connectors.signatures.elements import child
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes
@@ -33,7 +32,6 @@ from policies.latin import is_latin
 from policies.visible import is_visible
 
 _LATIN_SCRIPT = "LatinScript"
-_QUALIFIED_LATIN_SCRIPT = f"{{{NATURAL_PERSON}}}{_LATIN_SCRIPT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +42,28 @@ class EidasValue:
     latin: bool = True
 
 
-def write_attributes(statement: Element, said: Sequence[tuple[str, Sequence[EidasValue]]]) -> None:
-    """Write Attributes into an AttributeStatement above which `NATURAL_PREFIX` is declared.
+Said = Sequence[tuple[str, Sequence[EidasValue]]]
+
+
+def declared(said: Said) -> dict[str, str]:
+    """The namespaces that must be declared above the attributes, by prefix."""
+    used = {set_of(uri) for uri, _ in said}
+    return {"xsi": XSI, **{prefix: namespace for namespace, prefix in PREFIXES.items() if namespace in used}}
+
+
+def write_attributes(statement: Element, said: Said) -> None:
+    """Write Attributes into an AttributeStatement above which `declared` stands.
 
     ValueError, without the value, for what a peer would have to refuse.
     """
     uris = [uri for uri, _ in said]
-    if len(set(uris)) != len(uris) or not set(uris) <= set(NATURAL):
+    if len(set(uris)) != len(uris) or not set(uris) <= set(ATTRIBUTES):
         raise ValueError("an attribute that is unknown, or stands twice")
-    if not set(MINIMUM) <= set(uris):
+    sets = {ATTRIBUTES[uri].namespace for uri in uris}
+    if sets <= set(REPRESENTATIVES) or incomplete(sets, uris):
         raise ValueError("an incomplete minimum data set")
     for uri, values in said:
-        known = NATURAL[uri]
+        known = ATTRIBUTES[uri]
         if not values or not all(known.is_value(value.text) for value in values):
             raise ValueError(f"no value, or none of its type, for {known.friendly_name}")
         if not _has_latin(values) or not (known.transliterated or all(value.latin for value in values)):
@@ -65,50 +73,49 @@ def write_attributes(statement: Element, said: Sequence[tuple[str, Sequence[Eida
         _write_attribute(statement, known, values)
 
 
-def _write_attribute(statement: Element, known: NaturalAttribute, values: Sequence[EidasValue]) -> None:
+def _write_attribute(statement: Element, known: EidasAttribute, values: Sequence[EidasValue]) -> None:
     named = {"FriendlyName": known.friendly_name, "Name": known.uri, "NameFormat": ATTRNAME_URI}
     element = child(statement, saml("Attribute"), **named)
     for value in values:
-        script = {} if value.latin else {_QUALIFIED_LATIN_SCRIPT: "false"}
-        typed = {XSI_TYPE: f"{NATURAL_PREFIX}:{known.xsi_type}", **script}
+        script = {} if value.latin else {f"{{{known.namespace}}}{_LATIN_SCRIPT}": "false"}
+        typed = {XSI_TYPE: f"{known.prefix}:{known.xsi_type}", **script}
         child(element, saml("AttributeValue"), value.text, **typed)
 
 
 def read_attributes(elements: Sequence[Element]) -> dict[str, tuple[EidasValue, ...]]:
-    """Natural persons' attributes that have a value, by URI; others are dropped, and representatives refuse.
+    """The attributes of persons that have a value, by URI; unknown ones are dropped.
 
-    The minimum data set is complete, and has one identifier and one birth date. Raises `AssertionRejected`.
+    The minimum data set of each kind that stands there is complete, a plain one is among them, and each has one identifier
+    and one birth date. Raises `AssertionRejected`.
     """
     found: dict[str, tuple[EidasValue, ...]] = {}
     names = [attributes(element).get("Name", "") for element in elements]
-    _refuse_representatives(names)
     for name, element in zip(names, elements, strict=True):
-        known = NATURAL.get(name)
+        known = ATTRIBUTES.get(name)
         if known is None:
             continue
         if names.count(name) > 1:
             raise AssertionRejected("duplicate_attribute", f"{known.friendly_name} stands twice")
         if values := _read_attribute(element, known):
             found[name] = values
-    if missing := [NATURAL[uri].friendly_name for uri in MINIMUM if uri not in found]:
-        raise AssertionRejected("minimum_data_set", f"an assertion without {', '.join(missing)}")
+    _check_sets(names, found)
     # With several, we would have to choose one for the citizen
-    if any(len(found[uri]) > 1 for uri in (PERSON_IDENTIFIER, DATE_OF_BIRTH)):
+    if any(len(found[uri]) > 1 for uri in found if ATTRIBUTES[uri].mandatory and not ATTRIBUTES[uri].transliterated):
         raise AssertionRejected("attribute_value", "a person of several identifiers or birth dates")
     return found
 
 
-def _refuse_representatives(names: Sequence[str]) -> None:
-    """Where representatives stand, the plain attributes are those of whom they act for, who is not in front of us."""
-    kinds = {kind for name in names if (kind := representative_kind(name))}
-    for kind in kinds:
-        if not set(REPRESENTATIVE_MINIMUMS[kind]) <= set(names):
-            raise AssertionRejected("representative_minimum", "a representative without the whole minimum data set")
-    if kinds:
-        raise AssertionRejected("representation", "somebody who acts for another")
+def _check_sets(names: Sequence[str], found: Mapping[str, Sequence[EidasValue]]) -> None:
+    """Each set of which an attribute stands there is whole; somebody is represented where there is a representative."""
+    sets = {set_of(name) for name in names} - {""}
+    plain = [kind for kind in (NATURAL_PERSON, LEGAL_PERSON) if kind in sets]
+    if missing := incomplete((kind for kind in REPRESENTATIVES if kind in sets), found):
+        raise AssertionRejected("representative_minimum", f"a representative without {', '.join(missing)}")
+    if missing := incomplete(plain or (NATURAL_PERSON,), found):
+        raise AssertionRejected("minimum_data_set", f"an assertion without {', '.join(missing)}")
 
 
-def _read_attribute(element: Element, known: NaturalAttribute) -> tuple[EidasValue, ...]:
+def _read_attribute(element: Element, known: EidasAttribute) -> tuple[EidasValue, ...]:
     """The values of one attribute that we know; what is nil, shows nothing, or is malformed and optional, is no value."""
     reader = Reader(element, known.friendly_name)
     found = reader.only(("Name", "NameFormat"), ("FriendlyName",))
@@ -127,9 +134,9 @@ def _read_attribute(element: Element, known: NaturalAttribute) -> tuple[EidasVal
     return values
 
 
-def _read_value(element: Element, known: NaturalAttribute) -> EidasValue | None:
+def _read_value(element: Element, known: EidasAttribute) -> EidasValue | None:
     reader = Reader(element, known.friendly_name)
-    script = (_QUALIFIED_LATIN_SCRIPT, _LATIN_SCRIPT) if known.transliterated else ()
+    script = (f"{{{known.namespace}}}{_LATIN_SCRIPT}", _LATIN_SCRIPT) if known.transliterated else ()
     found = reader.only((), (XSI_TYPE, XSI_NIL, *script))
     if XSI_TYPE in found and not _is_type(found[XSI_TYPE], element, known):
         raise AssertionRejected("attribute_type", f"{known.friendly_name} that says to be of another type")
@@ -141,10 +148,10 @@ def _read_value(element: Element, known: NaturalAttribute) -> EidasValue | None:
     return EidasValue(text=reader.text(limit=MAX_OCTETS), latin=said[0] if said else True)
 
 
-def _is_type(name: str, element: Element, known: NaturalAttribute) -> bool:
+def _is_type(name: str, element: Element, known: EidasAttribute) -> bool:
     """Whether a QName is the attribute's type; by its local name, where exclusive C14N dropped the prefix."""
     prefix, _, local = name.strip().rpartition(":")
-    return local == known.xsi_type and element.nsmap.get(prefix or None, NATURAL_PERSON) == NATURAL_PERSON
+    return local == known.xsi_type and element.nsmap.get(prefix or None, known.namespace) == known.namespace
 
 
 def _has_latin(values: Sequence[EidasValue]) -> bool:

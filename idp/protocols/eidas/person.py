@@ -12,7 +12,7 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from connectors.formats.eidas.address import write_address
-from connectors.formats.eidas.registry import MINIMUM, NATURAL, PERSON_IDENTIFIER, NaturalAttribute
+from connectors.formats.eidas.registry import MINIMUM, NATURAL, PERSON_IDENTIFIER, EidasAttribute
 from connectors.formats.eidas.values import EidasValue
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Value, latin_name
 from policies.authentication import AskedAttribute, Assertion
@@ -77,7 +77,7 @@ def eidas_values(one: Attribute, catalogue: Catalogue) -> tuple[str, tuple[Eidas
     return uri, (EidasValue(_text(one.name, one.value) or ""),)
 
 
-def _one(known: NaturalAttribute, name: AttributeName, offered: Mapping[AttributeName, Value]) -> Attribute | None:
+def _one(known: EidasAttribute, name: AttributeName, offered: Mapping[AttributeName, Value]) -> Attribute | None:
     """The attribute as it would be sent; None where there is none, or none that eIDAS could say."""
     value = offered.get(name)
     if isinstance(value, tuple):
@@ -106,7 +106,7 @@ def _text(name: AttributeName, value: Value | None) -> str | None:
     return _GENDERS.get(value.lower()) if name == GENDER else value
 
 
-def _missing(known: NaturalAttribute, name: AttributeName, assertion: Assertion) -> AssertionRejected:
+def _missing(known: EidasAttribute, name: AttributeName, assertion: Assertion) -> AssertionRejected:
     """Advice for the operator of this node. It holds nobody's values."""
     provider = assertion.provider_id
     value = assertion.offered.attributes.get(name)

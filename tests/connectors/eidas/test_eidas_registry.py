@@ -5,12 +5,14 @@ import pytest
 from connectors.checks import ALL_CHECKS, EIDAS_CHECKS, REQUEST_CHECKS
 from connectors.formats.eidas import registry
 from connectors.formats.eidas.registry import (
+    ATTRIBUTES,
     LEGAL,
     LEGAL_MINIMUM,
     MINIMUM,
+    MINIMUMS,
     NATURAL,
     NATURAL_PERSON,
-    REPRESENTATIVE_MINIMUMS,
+    REPRESENTATIVES,
     is_level,
     level_uri,
     notified,
@@ -53,24 +55,45 @@ def test_the_attributes_of_natural_persons_are_as_the_table_has_them() -> None:
     assert [natural(row[0]) for row in ROWS if row[3] == "M"] == list(MINIMUM)
 
 
+LEGAL_TABLE = """
+LegalPersonIdentifier LegalPersonIdentifier LegalPersonIdentifierType M -
+LegalName LegalName LegalNameType M T
+LegalPersonAddress LegalAddress LegalPersonAddressType - -
+VATRegistrationNumber VATRegistration VATRegistrationNumberType - -
+TaxReference TaxReference TaxReferenceType - -
+D-2012-17-EUIdentifier D-2012-17-EUIdentifier D-2012-17-EUIdentifierType - -
+LEI LEI LEIType - -
+EORI EORI EORIType - -
+SEED SEED SEEDType - -
+SIC SIC SICType - -
+LegalPhoneNumber LegalPhoneNumber LegalPhoneNumberType - -
+LegalEmailAddress LegalEmailAddress LegalEmailAddressType - -
+"""
+
+
 @pytest.mark.spec("eidas.md §5 legal person")
-def test_the_attributes_of_legal_persons_are_known() -> None:
+@pytest.mark.spec("eidas.md §5 FriendlyName")
+def test_the_attributes_of_legal_persons_are_as_the_table_has_them() -> None:
+    rows = [line.split() for line in LEGAL_TABLE.split("\n") if line]
     prefix = "http://eidas.europa.eu/attributes/legalperson/"
+    for suffix, friendly, xsi_type, mandatory, transliterated in rows:
+        known = LEGAL[prefix + suffix]
+        assert (known.friendly_name, known.xsi_type) == (friendly, xsi_type)
+        assert (known.mandatory, known.transliterated) == (mandatory == "M", transliterated == "T")
+    assert list(LEGAL) == [prefix + row[0] for row in rows]
     assert (f"{prefix}LegalPersonIdentifier", f"{prefix}LegalName") == LEGAL_MINIMUM
-    names = "LegalPersonAddress VATRegistrationNumber TaxReference D-2012-17-EUIdentifier LEI EORI SEED SIC"
-    optional = {f"{prefix}{name}" for name in (*names.split(), "LegalPhoneNumber", "LegalEmailAddress")}
-    assert set(LEGAL) == {*LEGAL_MINIMUM, *optional}
-    assert not any(LEGAL[uri] for uri in optional)
 
 
 @pytest.mark.spec("eidas.md §5 representatives")
-def test_a_representatives_attribute_is_told_from_a_persons_own() -> None:
-    assert representative_kind(natural("representative/PersonIdentifier")) == registry.REPRESENTATIVE_NATURAL_PERSON
-    legal = "http://eidas.europa.eu/attributes/legalperson/representative/LegalName"
-    assert representative_kind(legal) == registry.REPRESENTATIVE_LEGAL_PERSON
+def test_representatives_have_the_same_attributes_under_their_own_names() -> None:
+    for uri, known in (*NATURAL.items(), *LEGAL.items()):
+        theirs = ATTRIBUTES[f"{known.namespace}/representative{uri.removeprefix(known.namespace)}"]
+        assert theirs.friendly_name == f"Representative{known.friendly_name}"
+        assert (theirs.namespace, theirs.prefix) == (f"{known.namespace}/representative", f"{known.prefix}-representative")
+        assert (theirs.xsi_type, theirs.form, theirs.mandatory) == (known.xsi_type, known.form, known.mandatory)
+    assert [len(MINIMUMS[kind]) for kind in REPRESENTATIVES] == [4, 2]
+    assert representative_kind(natural("representative/Anything")) == registry.REPRESENTATIVE_NATURAL_PERSON
     assert not any(representative_kind(uri) for uri in (*NATURAL, *LEGAL, "", natural("representative"), "urn:x"))
-    assert [len(minimum) for minimum in REPRESENTATIVE_MINIMUMS.values()] == [4, 2]
-    assert all(representative_kind(uri) == kind for kind, uris in REPRESENTATIVE_MINIMUMS.items() for uri in uris)
 
 
 @pytest.mark.spec("eidas.md §1 notified levels are case-sensitive")

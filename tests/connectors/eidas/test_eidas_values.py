@@ -10,9 +10,7 @@ from lxml import etree
 from connectors.checks import ALL_CHECKS, EIDAS_CHECKS
 from connectors.formats.eidas.registry import (
     CURRENT_FAMILY_NAME,
-    LEGAL,
     MINIMUM,
-    REPRESENTATIVE_MINIMUMS,
 )
 from connectors.formats.eidas.request import read_request, request_element
 from connectors.formats.eidas.response import EidasAssertionMessage, assertion_element, read_assertion
@@ -180,26 +178,12 @@ def test_an_optional_value_that_is_none_is_not_available(name: str, text: str) -
 
 
 @pytest.mark.spec("eidas.md §4 natural and legal persons")
-def test_unknown_attributes_and_legal_persons_are_left_out() -> None:
+def test_unknown_attributes_are_left_out() -> None:
     others = {
         f"Other{at}": attribute("", "<a:AttributeValue><n:Deep/>text</a:AttributeValue>", uri=uri)
-        for at, uri in enumerate([*LEGAL, "urn:sector:licence", natural("Height")])
+        for at, uri in enumerate(["urn:sector:licence", natural("Height")])
     }
     assert set(heard(assertion(said=statement(**others))).attributes) == set(MINIMUM)
-
-
-@pytest.mark.spec("eidas.md §4 representative minimum data set")
-@pytest.mark.spec("decisions.md 28")
-@pytest.mark.parametrize("kind", sorted(REPRESENTATIVE_MINIMUMS))
-def test_nobody_acts_for_another(kind: str) -> None:
-    uris = REPRESENTATIVE_MINIMUMS[kind]
-    parts = {f"Part{at}": attribute("", "<a:AttributeValue>x</a:AttributeValue>", uri=uri) for at, uri in enumerate(uris)}
-    refused("representation", assertion(said=statement(**parts)))
-    for missing in parts:
-        some = {name: part for name, part in parts.items() if name != missing}
-        refused("representative_minimum", assertion(said=statement(**some)))
-    extra = {"Extra": attribute("", uri=f"{kind}/Unknown")}
-    refused("representative_minimum", assertion(said=statement(**extra)))
 
 
 @pytest.mark.spec("eidas.md §4 NameID length")

@@ -9,10 +9,11 @@ from connectors.checks import REQUEST_CHECKS
 from connectors.formats.eidas.registry import (
     INVALID_ATTRIBUTE,
     INVALID_NAME_ID_POLICY,
-    LEGAL,
     LEGAL_MINIMUM,
+    LEGAL_PERSON,
     MINIMUM,
-    NATURAL,
+    NATURAL_PERSON,
+    PLAIN,
     REQUEST_DENIED,
     REQUESTER,
     SUB_STATUSES,
@@ -239,23 +240,39 @@ def test_a_request_without_the_whole_minimum_data_set_is_refused(missing: str) -
     assert refused("minimum_data_set", attributes=attributes).saml_sub_status == INVALID_ATTRIBUTE
 
 
+BOTH = frozenset((NATURAL_PERSON, LEGAL_PERSON))
+COMPANY = asked_attributes((f"{LEGAL_PERSON}/LEI",), sets=(LEGAL_PERSON,))
+
+
 @pytest.mark.spec("eidas.md §3 natural and legal persons")
-def test_a_legal_persons_attributes_beside_are_known_and_left_out() -> None:
-    legal = tuple(RequestedAttribute(uri, required=required) for uri, required in LEGAL.items())
-    assert judged(attributes=(*legal, *asked_attributes())).attributes == asked_attributes()
+def test_a_request_has_the_sets_that_the_node_is_registered_for() -> None:
+    for taken, left in (
+        (frozenset((NATURAL_PERSON,)), asked_attributes()),
+        (frozenset((LEGAL_PERSON,)), COMPANY),
+        (BOTH, (*COMPANY, *asked_attributes())),
+    ):
+        assert judged(peer=replace(ASKING, sets=taken), attributes=(*COMPANY, *asked_attributes())).attributes == left
+    assert judged(peer=replace(ASKING, sets=BOTH), attributes=COMPANY).attributes == COMPANY
+    assert refused("persons", attributes=COMPANY).saml_sub_status == INVALID_ATTRIBUTE
+    refused("persons", replace(ASKING, sets=frozenset((LEGAL_PERSON,))))
+
+
+@pytest.mark.spec("eidas.md §3 complete minimum data set")
+def test_no_set_is_asked_for_in_part() -> None:
+    for attributes in (COMPANY[1:], (*asked_attributes(), COMPANY[2]), (), (RequestedAttribute(SECTOR, required=False),)):
+        refused("minimum_data_set", replace(ASKING, sets=BOTH), attributes=attributes)
 
 
 @pytest.mark.spec("eidas.md §3 isRequired equals the registry")
 @pytest.mark.spec("eidas.md §8 3")
-@pytest.mark.parametrize(
-    "name", [MINIMUM[0], natural("Gender"), LEGAL_MINIMUM[0], "http://eidas.europa.eu/attributes/legalperson/LEI"]
-)
+@pytest.mark.parametrize("name", [MINIMUM[0], natural("Gender"), LEGAL_MINIMUM[0], f"{LEGAL_PERSON}/LEI"])
 def test_what_is_required_is_what_the_registry_says(name: str) -> None:
-    mandatory = NATURAL[name].mandatory if name in NATURAL else LEGAL[name]
-    others = tuple(attribute for attribute in asked_attributes() if attribute.name != name)
-    assert judged(attributes=(*others, RequestedAttribute(name, required=mandatory)), contexts=(LOW,))
+    peer = replace(ASKING, sets=BOTH)
+    others = tuple(one for one in asked_attributes(sets=(NATURAL_PERSON, LEGAL_PERSON)) if one.name != name)
+    mandatory = PLAIN[name].mandatory
+    assert judged(peer=peer, attributes=(*others, RequestedAttribute(name, required=mandatory)), contexts=(LOW,))
     wrong = RequestedAttribute(name, required=not mandatory)
-    assert refused("is_required", attributes=(*others, wrong)).saml_sub_status == INVALID_ATTRIBUTE
+    assert refused("is_required", peer, attributes=(*others, wrong)).saml_sub_status == INVALID_ATTRIBUTE
 
 
 @pytest.mark.spec("eidas.md §3 no representative attributes")
