@@ -23,13 +23,9 @@ _ID_BYTES = 20
 
 
 class RegisterUnavailable(PeerUnavailable):
-    """A register gave no answer. `check` says why: one of `connectors.checks.REGISTER_CHECKS`, or of an address."""
+    """A register gave no answer. `check` is one of `connectors.checks.REGISTER_CHECKS`, or of an address."""
 
     public = "A register cannot be reached at the moment. Please try again later."
-
-    def __init__(self, check: str, detail: str = "") -> None:
-        super().__init__(detail or check)
-        self.check = check
 
 
 class AnswerRefused(AssertionRejected):
@@ -80,7 +76,7 @@ class AttributeProvider(Protocol):
         """Whether it did not answer the last few times, and is not asked now."""
 
     def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
-        """Ask, until `deadline` on the monotonic clock. Raises `RegisterUnavailable` and `AnswerRefused`."""
+        """Ask, until `deadline` on the monotonic clock. Raises `PeerUnavailable`, and `AssertionRejected` and its kinds."""
 
 
 Outcome = RegisterAnswer | RegisterUnavailable | AnswerRefused
@@ -111,13 +107,14 @@ class _Run:
         try:
             self._thread.start()
         except RuntimeError:
-            self._found = RegisterUnavailable("places", "no thread is left")
+            self._found = RegisterUnavailable("no thread is left", check="places")
 
     def outcome(self) -> Outcome:
         """The answer, or the reason for none; waits until the deadline."""
         if self._found is None:
             self._thread.join(max(0.0, self._deadline - time.monotonic()))
-        found = self._found or RegisterUnavailable("deadline", f"it took more than {self.provider.seconds:g} seconds")
+        late = f"it took more than {self.provider.seconds:g} seconds"
+        found = self._found or RegisterUnavailable(late, check="deadline")
         if isinstance(found, BrokerError):
             found.peer = self.provider.register_id
         return found
@@ -125,10 +122,12 @@ class _Run:
     def _ask(self) -> None:
         try:
             found = self._asked()
-        except (RegisterUnavailable, AnswerRefused) as error:
-            found = error
+        except PeerUnavailable as error:
+            found = RegisterUnavailable(error.detail, check=error.check)
+        except AssertionRejected as error:
+            found = AnswerRefused(error.check, error.detail)
         except BrokerError as error:
-            found = RegisterUnavailable("keys", f"the question cannot be made: {error.code}")
+            found = RegisterUnavailable(f"the question cannot be made: {error.code}", check="keys")
         except Exception as error:  # noqa: BLE001 - the edge of a thread, and a library's words may quote the person
             found = AnswerRefused("unforeseen", type(error).__name__)
         if time.monotonic() <= self._deadline:

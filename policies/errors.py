@@ -224,10 +224,17 @@ class TooManyRequests(BrokerError):
 
 
 class PeerUnavailable(BrokerError):
-    """Another country's node cannot be asked or answered now: nothing valid and approved is known of it."""
+    """Another country's node cannot be asked or answered now: nothing valid and approved is known of it.
+
+    `check` names what failed where it was asked by ourselves, else "".
+    """
 
     code = "country_unavailable"
     public = "The sign-in service of this country cannot be reached at the moment. Please try again later."
+
+    def __init__(self, detail: str = "", *, check: str = "") -> None:
+        super().__init__(detail)
+        self.check = check
 
 
 class Suspended(BrokerError):

@@ -41,6 +41,16 @@ class Breaker:
         """Whether nobody should be asked now."""
         return self._most >= MOST_FAILURES and self._clock() < self._until
 
+    def admits(self) -> bool:
+        """Whether this one may ask now. When its time is over, one tries, and the others wait for what comes of it."""
+        with self._lock:
+            if self._most < MOST_FAILURES:
+                return True
+            if self._clock() < self._until:
+                return False
+            self._until = self._clock() + ANSWER_SECONDS
+            return True
+
     def note(self, url: str, *, worked: bool) -> None:
         """One request to an address worked, or failed."""
         with self._lock:
@@ -82,13 +92,14 @@ class LineTurn:
             answer = self._channel.ask(url, form=form, content=content, headers=headers, limit=limit, timeout=left)
         except FetchError as error:
             self._breaker.note(url, worked=False)
-            raise PeerUnavailable(f"the provider cannot be asked: {error.check}: {error.detail}") from error
+            detail = f"the provider cannot be asked: {error.check}: {error.detail}"
+            raise PeerUnavailable(detail, check=error.check) from error
         if soap and answer.status == _SERVER_ERROR and _is_xml(answer):
             return answer
         if answer.status >= _SERVER_ERROR or answer.status == _TOO_MANY:
             if answer.status >= _SERVER_ERROR:
                 self._breaker.note(url, worked=False)
-            raise PeerUnavailable(f"the provider answers {answer.status}")
+            raise PeerUnavailable(f"the provider answers {answer.status}", check="status")
         if answer.status < _REFUSED:
             self._breaker.note(url, worked=True)
         return answer
@@ -114,10 +125,10 @@ class Line:
     @contextmanager
     def turn(self, seconds: float) -> Iterator[LineTurn]:
         """Take a place for one login, without waiting. Raises `PeerUnavailable` where there is none, or nobody answers."""
-        if self.is_away:
-            raise PeerUnavailable("the provider did not answer lately, and is asked again in a moment")
+        if not self._breaker.admits():
+            raise PeerUnavailable("the provider did not answer lately, and is asked again in a moment", check="breaker")
         if not self._places.acquire(blocking=False):
-            raise PeerUnavailable(f"{PLACES} logins wait for the provider already")
+            raise PeerUnavailable(f"{PLACES} logins wait for the provider already", check="places")
         try:
             yield LineTurn(self._channel, self._breaker, seconds)
         finally:

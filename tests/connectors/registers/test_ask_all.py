@@ -9,7 +9,7 @@ import pytest
 from connectors.attribute_provider import AnswerRefused, RegisterAnswer, RegisterQuery, RegisterUnavailable, ask_all, asked
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
-from policies.errors import AllRevoked
+from policies.errors import AllRevoked, PeerUnavailable, SignatureInvalid
 from policies.parties import RegisterId
 
 ADDRESS, GENDER = AttributeName("address"), AttributeName("gender")
@@ -66,8 +66,8 @@ def test_one_that_hangs_costs_its_own_deadline_and_what_comes_later_is_not_used(
 @pytest.mark.parametrize(
     ("raised", "kind", "check"),
     [
-        (RegisterUnavailable("status"), RegisterUnavailable, "status"),
-        (AnswerRefused("signature"), AnswerRefused, "signature"),
+        (PeerUnavailable(check="status"), RegisterUnavailable, "status"),
+        (SignatureInvalid("signature"), AnswerRefused, "signature"),
         (AllRevoked(), RegisterUnavailable, "keys"),
         (ValueError(SECRET), AnswerRefused, "unforeseen"),
     ],

@@ -1,0 +1,138 @@
+"""The checks of a register's answer that every way of asking has: names, kinds of values, and that it comes once.
+
+A value of another kind than the catalogue's refuses the whole answer.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from connectors.attribute_provider import RegisterAnswer, RegisterQuery
+from connectors.mapping import MAX_VALUES, birthdate
+from connectors.wire.text import is_plain
+from policies.attribute_register import AttributeRegister
+from policies.attributes import Address, AttributeName, Value
+from policies.catalogue import AttributeType, Catalogue
+from policies.errors import AssertionRejected
+from policies.forms import MULTIPLE, AttributeKind
+from policies.parameters import amount, country_code
+
+# An answer is for the login in which it was asked
+MAX_AGE = 300
+
+# The values of each thing that a register says, by its own names
+Said = Mapping[str, Sequence[object]]
+
+
+class RegisterJudge:
+    """Holds the answers of one register against its registration. For any thread."""
+
+    def __init__(self, register: AttributeRegister, catalogue: Catalogue) -> None:
+        self._register, self._catalogue = register, catalogue
+        self._lock = threading.Lock()
+        self._seen: dict[str, int] = {}
+
+    def names(self, query: RegisterQuery) -> tuple[str, ...]:
+        """The register's names of what is asked. Raises `AssertionRejected` where it is nothing, or what it never says."""
+        wanted = set(query.wanted)
+        if not wanted or not wanted <= self._register.says:
+            raise AssertionRejected("handed", "the question asks for nothing, or for what the register does not say")
+        return tuple(wire for wire, (name, _) in self._register.attributes.items() if name in wanted)
+
+    def found_by(self, query: RegisterQuery) -> Mapping[str, str]:
+        """The register's names of what it finds the person by, each with its one text. Raises `AssertionRejected`."""
+        found = {wire: query.handed.get(name) for name, wire in self._register.found_by.items()}
+        texts = {wire: value for wire, value in found.items() if isinstance(value, str) and is_plain(value)}
+        if len(texts) < len(found) or set(query.handed) != set(self._register.found_by):
+            raise AssertionRejected("handed", "the question does not have exactly what the register finds a person by")
+        return texts
+
+    def answer(
+        self, query: RegisterQuery, said: Said, now: int, answer_id: str, *, issued_at: int, ends: int
+    ) -> RegisterAnswer:
+        """The answer that `said` makes. Raises `AssertionRejected`."""
+        if not said.keys() <= set(self.names(query)):
+            raise AssertionRejected("not_asked", "an attribute that was not asked")
+        values = self._values(said)
+        ends = min(ends, issued_at + MAX_AGE)
+        self._once(answer_id, now)
+        return RegisterAnswer(
+            register_id=self._register.register_id,
+            issuer=self._register.issuer,
+            loa=self._register.loa,
+            attributes=values,
+            answer_id=answer_id,
+            issued_at=issued_at,
+            ends=ends,
+        )
+
+    def _values(self, said: Said) -> Mapping[AttributeName, Value]:
+        found: dict[AttributeName, Value] = {}
+        parts: dict[AttributeName, dict[str, str]] = {}
+        for wire, values in said.items():
+            name, part = self._register.attributes[wire]
+            if not values:
+                continue
+            if part:
+                text = _one(values)
+                if part == "country" and country_code(text) is None:
+                    raise _other_kind(name)
+                parts.setdefault(name, {})[part] = text
+            elif name in found:
+                raise AssertionRejected("value_count", f"two values for {name}, which has one")
+            else:
+                found[name] = typed(self._catalogue.attributes[name], values)
+        return found | {name: Address(**known) for name, known in parts.items()}
+
+    def _once(self, answer_id: str, now: int) -> None:
+        with self._lock:
+            self._seen = {one: ends for one, ends in self._seen.items() if ends > now}
+            if answer_id in self._seen:
+                raise AssertionRejected("answer_twice", "an answer that came before")
+            # Longer than any answer is taken, with the clocks' difference twice
+            self._seen[answer_id] = now + 4 * MAX_AGE
+
+
+def typed(attribute: AttributeType, values: Sequence[object]) -> Value:
+    """The value of these texts, of the attribute's kind. Raises `AssertionRejected`, without the value."""
+    holds = _KINDS.get(attribute.kind)
+    texts = tuple(dict.fromkeys(_text(value) for value in values))
+    if len(texts) > (MAX_VALUES if attribute.kind in MULTIPLE else 1):
+        raise AssertionRejected("value_count", f"more values of {attribute.name} than it has")
+    if holds is None or not all(holds(text) for text in texts):
+        raise _other_kind(attribute.name)
+    if attribute.values and not set(attribute.values).issuperset(texts):
+        raise _other_kind(attribute.name)
+    if attribute.kind is AttributeKind.DATE:
+        return birthdate(texts[0]) or ""
+    return texts[0] if len(texts) == 1 else texts
+
+
+def _any(_text: str) -> bool:
+    return True
+
+
+_KINDS: Mapping[AttributeKind, Callable[[str], bool]] = {
+    AttributeKind.TEXT: _any,
+    AttributeKind.NAME: _any,
+    AttributeKind.NUMBER: _any,
+    AttributeKind.SET: _any,
+    AttributeKind.DATE: lambda text: birthdate(text) is not None,
+    AttributeKind.NATIONALITY: lambda text: country_code(text) is not None,
+    AttributeKind.AMOUNT: lambda text: amount(text) is not None,
+}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not is_plain(value):
+        raise AssertionRejected("value_type", "a value that is no plain text")
+    return value
+
+
+def _one(values: Sequence[object]) -> str:
+    if len(values) != 1:
+        raise AssertionRejected("value_count", "several values of one part of an address")
+    return _text(values[0])
+
+
+def _other_kind(name: str) -> AssertionRejected:
+    return AssertionRejected("value_type", f"a value of {name} that is none of its kind")
