@@ -1,7 +1,7 @@
 """Chooses the language of a page, and holds each language's phrases, order, dates and names of countries.
 
-A language is a BCP 47 tag of `LANGUAGES`. The relying party's `ui_locales` come first, then the browser's Accept-Language,
-then English. If the citizen chooses a language, their login keeps it in place of `ui_locales`.
+A language is a BCP 47 tag of `LANGUAGES`. The relying party's `ui_locales` come first, then what the citizen chose before
+(a cookie of a day), then the browser's Accept-Language, then English. A login keeps a choice in place of `ui_locales`.
 """
 
 import re
@@ -18,39 +18,17 @@ from idp.pages.collation import SortKey, sort_key
 from idp.pages.phrases import Phrases, english_phrases, translated_phrases
 
 ENGLISH = "en"
-# Every language that is offered: a line here, and a folder under `locale/`
+# Every language that is offered: a word here, and a folder under `locale/`
+# fmt: off
 LANGUAGES = (
-    "bg",
-    "cs",
-    "da",
-    "de",
-    "el",
-    "en",
-    "es",
-    "et",
-    "fi",
-    "fr",
-    "ga",
-    "hr",
-    "hu",
-    "it",
-    "lt",
-    "lv",
-    "mt",
-    "nl",
-    "pl",
-    "pt",
-    "ro",
-    "sk",
-    "sl",
-    "sv",
-    "zh-Hans",
-    "zh-Hant",
+    "bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu",
+    "it", "lt", "lv", "mt", "nl", "pl", "pt", "ro", "sk", "sl", "sv", "zh-Hans", "zh-Hant",
 )
+# fmt: on
 # Keys of phrases by whose English text the policies know titles of ours
 OURS = ("attribute.", "ours.")
 # The readers are Europeans: British dates (22 July 1990), and Portuguese names of countries
-_VARIETIES: Mapping[str, str] = {ENGLISH: "en_GB", "pt": "pt_PT"}
+VARIETIES: Mapping[str, str] = {ENGLISH: "en_GB", "pt": "pt_PT"}
 
 # Ranges that lead to a language of another tag, for RFC 4647 lookup. Nobody who wants one Chinese script gets the other.
 _CHINESE: Mapping[str, str] = {
@@ -62,7 +40,8 @@ _CHINESE: Mapping[str, str] = {
 # A browser sends ten ranges at most; the bound is ours
 MAX_RANGES = 32
 MAX_HEADER = 1000
-_RANGE = re.compile(r"\s*([A-Za-z0-9-]{1,35}|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
+MAX_TAG = 35
+_RANGE = re.compile(rf"\s*([A-Za-z0-9-]{{1,{MAX_TAG}}}|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{{0,3}})?)\s*)?")
 
 
 def locale_of(tag: str) -> str:
@@ -91,7 +70,8 @@ def _first(tags: Iterable[str]) -> str | None:
 def _spoken(tag: str) -> str | None:
     """RFC 4647 §3.4: drop subtags from the end until one matches."""
     tag, tags = tag.lower(), spoken().tags
-    while tag:
+    # A cookie or an address may hold any length, and each subtag costs one look
+    while 0 < len(tag) <= MAX_TAG:
         if tag in _CHINESE or tag in tags:
             return tags.get(_CHINESE.get(tag, tag).lower())
         tag = tag.rpartition("-")[0]
@@ -204,4 +184,4 @@ def load_languages() -> Mapping[str, Language]:
 
 def _language(tag: str, phrases: Phrases, english: Mapping[str, str]) -> Language:
     ours = {text: phrases.texts[key] for key, text in english.items() if key.startswith(OURS)}
-    return Language(tag, phrases.texts, writing(_VARIETIES.get(tag, locale_of(tag))), phrases.plural, sort_key(tag), ours)
+    return Language(tag, phrases.texts, writing(VARIETIES.get(tag, locale_of(tag))), phrases.plural, sort_key(tag), ours)
