@@ -45,6 +45,7 @@ class Pages:
         found = compiled()
         self._languages, self._templates, self._digest = found.languages, found.templates, found.digest
         self._said = found.said
+        self._names = tuple((tag, one.writing.own_name) for tag, one in found.languages.items())
 
     @property
     def files(self) -> tuple[StaticFile, ...]:
@@ -320,10 +321,6 @@ class Pages:
         defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "receipt": "", "script": SUBMIT_SCRIPT}
         return self._page("onward", language, switch=switch, **defaults | parts)
 
-    def _others(self, language: Language) -> tuple[tuple[str, str], ...]:
-        """The other languages: each tag, and the language's name for itself."""
-        return tuple((tag, one.writing.own_name) for tag, one in self._languages.items() if tag != language.tag)
-
     def _page(self, name: str, language: Language, *, switch: LanguageSwitch | None = None, **parts: object) -> str:
         return self._templates[name].render(
             language=language.tag,
@@ -332,7 +329,7 @@ class Pages:
             said=self._said[language.tag],
             switch=switch,
             own_name=language.writing.own_name,
-            others=self._others(language) if switch else (),
+            others=self._names if switch and len(self._names) > 1 else (),
             owner=self._owner,
             style=self._theme.style.href,
             logo=self._theme.logo,

@@ -14,14 +14,10 @@ from babel.languages import get_official_languages
 
 from connectors.wire.folding import folded, place_in
 from idp.pages.cldr import country_name, forget, writing
+from idp.pages.languages import LANGUAGES, VARIETIES, locale_of
 
-# The official languages of the Union, and Chinese in both scripts: names are found in each, whichever speak a page
-# fmt: off
-EVERYWHERE = (
-    "bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu",
-    "it", "lt", "lv", "mt", "nl", "pl", "pt", "ro", "sk", "sl", "sv", "zh_Hans", "zh_Hant",
-)
-# fmt: on
+# Names are found in each language of the pages, whichever is read
+EVERYWHERE = tuple(map(locale_of, LANGUAGES))
 
 
 def matches(sought: str, country: str, titles: Iterable[str]) -> bool:
@@ -59,8 +55,7 @@ def _codes(country: str) -> frozenset[str]:
 def names_everywhere() -> Mapping[str, frozenset[str]]:
     """The folded names of each country by its code. The server reads them before it forks workers."""
     found: dict[str, set[str]] = {}
-    # In CLDR "pt" is Brazil's, and the pages call some countries otherwise
-    for locale in (*EVERYWHERE, "pt_PT"):
+    for locale in {*EVERYWHERE, *VARIETIES.values()}:
         for code, name in writing(locale).countries.items():
             found.setdefault(code, set()).add(intern(folded(name)))
     return {code: frozenset(names) for code, names in found.items()}

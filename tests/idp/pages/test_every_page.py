@@ -1,10 +1,12 @@
 """Rules that every page keeps: English whole; `test_translations` holds each language's phrases against English."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from lxml import html
 
+from idp.pages.compiled_pages import compiled
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import load_languages
 from idp.pages.render import Pages
@@ -59,8 +61,10 @@ def test_every_page_that_stays_offers_the_other_languages_by_their_own_names() -
 
 
 def test_a_page_without_another_language_offers_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = compiled()
+    alone = replace(found, languages={"en": found.languages["en"]})
+    monkeypatch.setattr("idp.pages.render.compiled", lambda: alone)
     pages = Pages()
-    monkeypatch.setattr(pages, "_languages", {"en": pages._languages["en"]})
     for shown in gallery(pages, languages=("en",)):
         assert not Read(shown.html).find("//header//nav"), shown.name
 
