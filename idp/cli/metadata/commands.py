@@ -315,7 +315,8 @@ def own(
     ]
     if signs is not None:
         lines.append(
-            f"Its key signs from {written(signs.begins)} on. Until then they pin this certificate beside the one of now."
+            f"Its key signs from {written(signs.begins)} on. "
+            "Before that, the other operator pins this certificate beside the present one."
         )
     if certificate is not None:
         lines.append(f"Wrote {certificate}: send it to the other operator, and read them its SHA-256 on another way.")
