@@ -14,8 +14,8 @@ demo: $(VENV)/.product
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -m "not peer and not slow" -n auto --dist loadfile
 
-# Walk the pages in Chromium. `bash .ci/peers` installs it
-e2e: $(VENV)/.tests
+# Walk the pages and the documentation in Chromium. `bash .ci/peers` installs it
+e2e: $(VENV)/.tests $(VENV)/.docs
 	$(BIN)/python -m pytest tests/e2e -m peer -n auto --dist loadfile
 
 # Try other products against a real broker, over real sockets. `bash .ci/peers` installs them

@@ -179,10 +179,9 @@ class Peers:
         return None
 
     def fault_of(self, entity_id: EntityId, octets: bytes, now: int) -> FetchError | None:
-        """Why `refresh` would refuse these octets, or None. Nothing is taken."""
-        known = self._held.get(entity_id)
+        """Why these octets would be refused if they were the first of this node, or None. Nothing is taken."""
         try:
-            self._judged(self._peers[entity_id], octets, now, known[0].facts if known else None)
+            self._judged(self._peers[entity_id], octets, now, None)
         except FetchError as error:
             return error
         return None

@@ -144,7 +144,7 @@ class _NoCopies:
 
 
 def published_fault(case: Examination, peer: Peer, octets: bytes, now: int) -> FetchError | None:
-    """Why the server would refuse the metadata that a node publishes, or None. Nothing is taken."""
+    """Why metadata that a node publishes would be refused if it were its first, or None. Nothing is taken."""
     if not peer.certificate or not case.knows("role", "metadata_max_days"):
         return None
     try:

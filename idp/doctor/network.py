@@ -1,4 +1,4 @@
-"""Checks from outside: other clocks, and whether this broker answers under its own address.
+"""Checks from outside: what other nodes publish, their clocks, and whether this broker answers under its own address.
 
 The broker's own address may lie in any network, since the operator wrote it; a peer's in those of its registration.
 """

@@ -3,7 +3,7 @@
 GET /login/{login}/stay     the page: it goes on by itself the first time that it is shown, and not again
 GET /login/{login}/onward   on to the service: the answer is made here
 
-A decision leads there by a redirect, so Back and Reload show it again, and no form is sent twice.
+A decision leads there by a redirect: Reload shows it again until the citizen goes on, and no decision is sent twice.
 Neither another site's link nor a browser that fetches ahead goes on for the citizen: the login's cookie is Strict, and the
 browser says where it comes from.
 """
