@@ -20,7 +20,7 @@ ROUNDS = 20
 _PROCESS = """
 import json, os, sys
 import idp.pages.languages as languages
-from idp.pages import compiled_pages, render
+from idp.pages import render
 from tests.benchmarks.logins_stage import memory_kib
 languages.LANGUAGES = tuple(json.loads(sys.argv[1]))
 render.Pages()

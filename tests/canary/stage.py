@@ -142,7 +142,7 @@ def until_it_takes_logins(to_the_question: Callable[[], object]) -> None:
         try:
             to_the_question()
         except WalkError:
-            # An address may begin so many logins in a minute
+            # One address may begin only so many logins in a minute: wait
             time.sleep(0.5)
             return False
         return True

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,8 +123,15 @@ def show(page: Page, url: str) -> None:
 
 def styled(page: Page) -> None:
     """Wait until the page looks as it will: before that a browser's own colours and sizes would be judged."""
-    page.wait_for_function("() => [...document.querySelectorAll('link[rel=stylesheet]')].every(link => link.sheet)")
-    page.wait_for_function("() => [...document.images].every(image => image.complete)")
+    shown = (
+        "() => [...document.querySelectorAll('link[rel=stylesheet]')].every(link => link.sheet)"
+        " && [...document.images].every(image => image.complete)"
+    )
+    until = time.monotonic() + PATIENCE_MS / 1000
+    # Playwright's own wait needs the page's scripts, which a test may have switched off
+    while not page.evaluate(shown):
+        assert time.monotonic() < until, page.url
+        page.wait_for_timeout(20)
 
 
 def violations(page: Page, options: Mapping[str, object] = AXE) -> list[str]:

@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA, page by page: each in three languages and each look, by axe and by checks of our own.
+"""WCAG 2.2 AA, page by page: English in every look, two more languages in light and dark, by axe and checks of our own.
 
 docs/accessibility.md says what is tried here, and what no program can try.
 """

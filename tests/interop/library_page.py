@@ -167,7 +167,7 @@ def _section(library: Library, versions: Mapping[str, str]) -> Iterator[str]:
 
 
 def _apart(before: str, text: str) -> str:
-    """A line stays beside its neighbours; a block does not, nor what follows an import, and least a class or a view."""
+    """The text with the empty lines before it: none for a line, one for a block or after imports, two for a class."""
     if text.startswith(("class ", "@app")):
         return f"\n\n{text}"
     imports = ("from ", "import ")

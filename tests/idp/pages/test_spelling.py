@@ -13,8 +13,6 @@ import pytest
 from idp.pages.languages import LANGUAGES, load_languages, locale_of
 from tests.peers import require_peer
 
-pytestmark = pytest.mark.peer
-
 DICTIONARIES = {
     "bg": "bg_BG",
     "cs": "cs_CZ",
@@ -67,6 +65,7 @@ def test_every_language_has_a_dictionary_or_none_exists() -> None:
     assert DICTIONARIES.keys() | WITHOUT == set(LANGUAGES)
 
 
+@pytest.mark.peer
 @pytest.mark.spec("issue 32: hunspell dictionaries from Debian spell-check every catalogue that has one")
 @pytest.mark.parametrize(("tag", "dictionary"), DICTIONARIES.items())
 def test_every_word_is_spelled_right(tag: str, dictionary: str) -> None:
