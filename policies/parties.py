@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NewType
 
 from policies.assurance import LevelOfAssurance
+from policies.assurance.ladders import Vocabulary
 from policies.attributes import AttributeName, Form
 from policies.federation.categories import InFederation
 from policies.registrations.openid_client import OpenIDClient
@@ -101,6 +102,8 @@ class RelyingParty:
     # the public body that it speaks for ("" for none), and the number of its AttributeConsumingService there
     body: str = ""
     attribute_service: int = 0
+    # the names of levels that it may use beside the eIDAS ones: those of the ladders that it registered
+    vocabulary: Vocabulary = field(default_factory=dict)
 
     @property
     def crosses_devices(self) -> bool:
@@ -186,6 +189,8 @@ class IdentityProvider:
     # "saml", "oidc", or "eidas" for a country's node: then `peer` says where its metadata is, and `metadata` is empty
     protocol: str = "saml"
     peer: Peer | None = None
+    # the ladder of these names; "" where the file says what each of them is
+    ladder: str = ""
     # Whether its scheme is notified (Regulation (EU) 910/2014 art. 9): what a sending node may call its levels
     notified: bool = False
     # wire name -> our attribute, where it holds that attribute's transliteration to Latin script

@@ -28,7 +28,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 # decide about all of it, and never a certificate
 CHANGEABLE = re.compile(
     r"(?:purposes|parties|providers|nodes|federations|bodies)/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.toml"
-    r"|(?:catalogue|session_groups|aggregator)\.toml"
+    r"|(?:catalogue|assurance|session_groups|aggregator)\.toml"
 )
 MOST, MAX_FILES, MAX_WHY = 200, 20, 500
 MAX_PROPOSAL = 4 * 1024 * 1024

@@ -36,6 +36,7 @@ MODULES = {
     "backup": "backup",
     "restore": "backup",
     "policy": "policy",
+    "assurance": "assurance",
     "plan": "plan",
     "apply": "apply",
     "approve": "apply",

@@ -10,6 +10,7 @@
 | `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
 | `operators/*.pub` | who may change all of it: the public keys of one person each |
 | `catalogue.toml` | the city's own attributes, if it has any |
+| `assurance.toml` | the city's own ladders of assurance, if it has any |
 | `bodies/*.toml`, `aggregator.toml` | the public bodies for which we stand at identity providers, and who we are to those |
 | `session_groups.toml` | the groups of services that share a sign-in, if there are any |
 
@@ -22,6 +23,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
+from policies.assurance.ladders import Ladders
 from policies.attributes import EXACT, AttributeName
 from policies.bodies import Aggregator, Body
 from policies.catalogue import STANDARD, Catalogue
@@ -32,6 +34,7 @@ from policies.load.bodies import AGGREGATOR_FILE, BODIES, problems_of_bodies, re
 from policies.load.examples import read_examples, read_situation
 from policies.load.federations import PATTERN as FEDERATIONS
 from policies.load.federations import read_federation
+from policies.load.ladders import LADDERS_FILE, read_ladders, shipped
 from policies.load.logout import GROUPS_FILE, read_session_groups
 from policies.load.operators import PATTERN as OPERATORS
 from policies.load.operators import read_operators
@@ -62,6 +65,7 @@ V = TypeVar("V")
 # Every file of a configuration that this package reads, as shell patterns of its relative path
 PATTERNS = (
     "catalogue.toml",
+    LADDERS_FILE,
     GROUPS_FILE,
     AGGREGATOR_FILE,
     BODIES,
@@ -135,13 +139,13 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     A configuration with problems has gaps: look for more problems in it, never serve it.
     """
     problems: list[Problem] = []
-    catalogue = _catalogue(files, problems)
+    catalogue, ladders = _catalogue(files, problems), _ladders(files, problems)
     purposes, examples = _purposes(files, catalogue, problems)
     known = _unchanged(files, before) if before else {}
     fresh = {file: octets for file, octets in files.items() if file not in known}
-    parties = [_party(table, files, catalogue) for table in _tables(fresh, "parties/*.toml", problems)]
+    parties = [_party(table, files, catalogue, ladders) for table in _tables(fresh, "parties/*.toml", problems)]
     parties = sorted([*parties, *known.values()], key=lambda one: one.source.file)
-    providers = [read_provider(table, files, catalogue) for table in _tables(files, "providers/*.toml", problems)]
+    providers = [read_provider(table, files, catalogue, ladders) for table in _tables(files, "providers/*.toml", problems)]
     nodes = [read_node(table, files) for table in _tables(files, "nodes/*.toml", problems)]
     federations = [read_federation(table, files) for table in _tables(files, FEDERATIONS, problems)]
     aggregator = _aggregator(files, problems)
@@ -204,10 +208,10 @@ def load_situation(file: str, content: bytes, catalogue: Catalogue, today: date)
     return situation
 
 
-def _party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> RelyingParty:
+def _party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue, ladders: Ladders) -> RelyingParty:
     """A registration, by its protocol."""
     readers = {"oidc": read_party, "saml": read_saml_service}
-    return table.choice("protocol", readers, read_party, required=False)(table, files, catalogue)
+    return table.choice("protocol", readers, read_party, required=False)(table, files, catalogue, ladders)
 
 
 def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingParty]:
@@ -217,7 +221,7 @@ def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingP
     def same(file: str) -> bool:
         return files.get(file) == old.get(file)
 
-    if not same("catalogue.toml"):
+    if not (same("catalogue.toml") and same(LADDERS_FILE)):
         return {}
     keys_stay = all(same(file) for file in {*files, *old} if file.endswith(".jwks.json"))
     # The metadata of a service that speaks SAML is a file of its own
@@ -257,6 +261,13 @@ def _catalogue(files: Mapping[str, bytes], problems: list[Problem]) -> Catalogue
         return STANDARD
     table = parse("catalogue.toml", files["catalogue.toml"], problems)
     return read_own_attributes(table) if table else STANDARD
+
+
+def _ladders(files: Mapping[str, bytes], problems: list[Problem]) -> Ladders:
+    if LADDERS_FILE not in files:
+        return shipped()
+    table = parse(LADDERS_FILE, files[LADDERS_FILE], problems)
+    return read_ladders(table) if table else shipped()
 
 
 def _session_groups(files: Mapping[str, bytes], problems: list[Problem]) -> Mapping[str, SessionGroup]:

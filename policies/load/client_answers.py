@@ -8,7 +8,7 @@ default_max_age = 300
 
 from collections.abc import Iterable, Mapping
 
-from policies.assurance import level_named
+from policies.assurance.ladders import Vocabulary, asked_level
 from policies.load.redirects import fault_of_address
 from policies.load.table import Table
 from policies.registrations.client_answers import ClientAnswers, ResponseEncryption
@@ -21,7 +21,7 @@ CURVES = frozenset({"P-256", "P-384"})
 LONGEST_MAX_AGE = 365 * 24 * 3600
 
 
-def read_client_answers(table: Table) -> ClientAnswers:
+def read_client_answers(table: Table, known: Vocabulary) -> ClientAnswers:
     """The answers of one client. Problems go to the table's list."""
     answers = ClientAnswers(
         userinfo_alg=table.choice("userinfo_signed_response_alg", {alg: alg for alg in SIGNING}, "", required=False),
@@ -29,7 +29,7 @@ def read_client_answers(table: Table) -> ClientAnswers:
         id_token_encryption=_encryption(table, "id_token"),
         require_auth_time=table.flag("require_auth_time"),
         default_max_age=_default_max_age(table),
-        default_acr_values=_default_acr_values(table),
+        default_acr_values=_default_acr_values(table, known),
         sector_identifier_uri=_sector_identifier_uri(table),
     )
     if answers.userinfo_encryption and not answers.userinfo_alg:
@@ -70,11 +70,11 @@ def _default_max_age(table: Table) -> int | None:
     return found or None
 
 
-def _default_acr_values(table: Table) -> tuple[str, ...]:
+def _default_acr_values(table: Table, known: Vocabulary) -> tuple[str, ...]:
     fix = 'write default_acr_values = ["http://eidas.europa.eu/LoA/high"].'
     values = table.texts("default_acr_values", fix, required="default_acr_values" in table)
     for index, value in enumerate(values):
-        if level_named(value) is None:
+        if asked_level(value, known) is None:
             table.problem("default_acr_values", f"{value!r} is no level that we know.", fix, str(index))
     return values
 

@@ -1,5 +1,6 @@
 """The keys of a registration beyond the code flow, read into `policies.registrations.openid_client`."""
 
+from policies.assurance.ladders import Vocabulary
 from policies.load.client_answers import read_client_answers
 from policies.load.kiosks import CODE, check_kiosk, read_grant_types
 from policies.load.logout import read_logout
@@ -48,7 +49,7 @@ _REQUEST_ALGORITHMS = {alg: alg for alg in ("ES256", "ES384", "RS256", "PS256", 
 _RESPONSE_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
 
 
-def read_openid_client(table: Table, *, public: bool) -> OpenIDClient:
+def read_openid_client(table: Table, known: Vocabulary, *, public: bool) -> OpenIDClient:
     """The choices of one client. Problems go to the table's list."""
     client = OpenIDClient(
         profile=table.choice("profile", _PROFILES, CORE, required=False),
@@ -60,7 +61,7 @@ def read_openid_client(table: Table, *, public: bool) -> OpenIDClient:
         ),
         dpop_bound_access_tokens=table.flag("dpop_bound_access_tokens"),
         tls_client_certificate_bound_access_tokens=table.flag("tls_client_certificate_bound_access_tokens"),
-        answers=read_client_answers(table),
+        answers=read_client_answers(table, known),
         logout=read_logout(table),
         grant_types=read_grant_types(table),
         tokens=read_tokens(table),

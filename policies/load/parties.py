@@ -5,12 +5,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from policies.assurance.ladders import Ladders, vocabulary
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.load.bodies import read_body_of
 from policies.load.client_answers import fault_of_encryption_keys
 from policies.load.federation import read_federation
 from policies.load.kiosks import CODE
+from policies.load.ladders import NO_LADDERS, read_named
 from policies.load.openid_client import read_openid_client
 from policies.load.profiles import check_profile
 from policies.load.public_clients import fault_of_public_redirect_uri, read_origins
@@ -77,12 +79,15 @@ _HASH_FIX = "write the SHA-256 of the secret as 64 hex digits: `printf %s SECRET
 _JWKS_FIX = "put the public keys beside this file as parties/NAME.jwks.json, and name it."
 
 
-def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> RelyingParty:
+def read_party(
+    table: Table, files: Mapping[str, bytes], catalogue: Catalogue, ladders: Ladders = NO_LADDERS
+) -> RelyingParty:
     """One relying party. Problems go to the table's list."""
     public = table.flag("public")
     methods, usual = (_NO_METHOD, "none") if public else (_METHODS, "client_secret_basic")
     method = table.choice("token_endpoint_auth_method", methods, usual, required=False)
-    openid = read_openid_client(table, public=public)
+    known = vocabulary(read_named(table, ladders)) if "assurance" in table else {}
+    openid = read_openid_client(table, known, public=public)
     openid = replace(openid, tls_client_auth=read_certificate_name(table, method))
     signs_in = not openid.tokens.resource_server
     redirect_uris = _redirect_uris(table, public=public, required=signs_in and CODE in openid.grant_types)
@@ -123,6 +128,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         openid=openid,
         body=body,
         attribute_service=attribute_service,
+        vocabulary=known,
     )
     if public and openid.answers.key_algorithms:
         what, fix = "encrypts to a key that every copy of the app would have.", "leave it out, or public = true."

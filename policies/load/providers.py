@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 
 from policies.assurance import LevelOfAssurance, level_named
+from policies.assurance.ladders import Ladders
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.forms import MULTIPLE, AttributeKind
 from policies.load import openid_registration as openid
 from policies.load import peers
 from policies.load import saml_registration as saml
+from policies.load.ladders import read_ladder
 from policies.load.table import LEVELS, URI, Table, nearest
 from policies.parties import ALSO_TEST, ONLY_TEST, EntityId, IdentityProvider, ProviderId, SubjectNamespace
 from policies.registrations.saml_registration import SamlRegistration
@@ -45,19 +47,20 @@ _OF_ONE = (
     *("networks", "client_certificate", "landings"),
 )
 _ONE_FIX = "leave it out, or give that provider a file of its own."
+_LADDER_FIX = "name another ladder, or write [assurance] with each word and its level."
 _NOTIFIED = "http://eidas.europa.eu/LoA/"
 _NOT_NOTIFIED = "http://eidas.europa.eu/NotNotified/LoA/"
 
 Target = tuple[AttributeName, str]
 
 
-def read_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> IdentityProvider:
+def read_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue, ladders: Ladders) -> IdentityProvider:
     """One identity provider or one country's node. Problems go to the table's list."""
     protocol = table.choice("protocol", {word: word for word in _PROTOCOLS}, "saml", required=False)
     if protocol == "eidas":
-        provider = _country_node(table, files)
+        provider = _country_node(table, files, ladders)
     else:
-        provider = _identity_provider(table, files, catalogue, of_openid=protocol == "oidc")
+        provider = _identity_provider(table, files, catalogue, ladders, of_openid=protocol == "oidc")
     for other, keys in _PROTOCOLS.items():
         for key in keys:
             if key in table and key not in _PROTOCOLS[protocol] and not table.is_taken(key):
@@ -69,12 +72,13 @@ def read_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue
 
 
 def _identity_provider(
-    table: Table, files: Mapping[str, bytes], catalogue: Catalogue, *, of_openid: bool
+    table: Table, files: Mapping[str, bytes], catalogue: Catalogue, ladders: Ladders, *, of_openid: bool
 ) -> IdentityProvider:
     targets = _targets(table, catalogue)
     wire = "a claim, or leave it out for `sub`" if of_openid else "a SAML attribute, or leave it out for the NameID"
     subject = table.text("subject", f"name {wire}.", default="")
     deviations = peers.read_deviations(table, "openid" if of_openid else "saml2int")
+    ladder, levels = read_levels(table, ladders)
     members = not of_openid and bool(table.choice("members", {"all": "all"}, "", required=False))
     provider = IdentityProvider(
         provider_id=ProviderId(table.identifier("id")),
@@ -93,7 +97,8 @@ def _identity_provider(
         federation="" if of_openid else table.text("federation", _FEDERATION_FIX, default=""),
         attributes={wire: target for wire, target in targets.items() if target[1] != _LATIN},
         subject_attribute=subject,
-        assurance=read_assurance(table),
+        assurance=levels,
+        ladder=ladder,
         source=table.source("id"),
         sphere=table.sphere(),
         test=table.choice("test", _TEST, "", required=False),
@@ -149,9 +154,9 @@ def _name_id_format(table: Table, subject: str) -> str:
     return found
 
 
-def _country_node(table: Table, files: Mapping[str, bytes]) -> IdentityProvider:
+def _country_node(table: Table, files: Mapping[str, bytes], ladders: Ladders) -> IdentityProvider:
     """Its attributes, its identifier and its endpoints are what the profile and its signed metadata say."""
-    peer = peers.read_peer(table, files)
+    peer, (ladder, levels) = peers.read_peer(table, files), read_levels(table, ladders, of_node=True)
     return IdentityProvider(
         provider_id=ProviderId(table.identifier("id")),
         title=table.translated("title", "Estonia"),
@@ -161,7 +166,8 @@ def _country_node(table: Table, files: Mapping[str, bytes]) -> IdentityProvider:
         metadata=b"",
         attributes={},
         subject_attribute="",
-        assurance=read_assurance(table, of_node=True),
+        assurance=levels,
+        ladder=ladder,
         source=table.source("id"),
         sphere=table.sphere(),
         test=table.choice("test", _TEST, "", required=False),
@@ -215,6 +221,19 @@ def _target(table: Table, wire: str, text: str, catalogue: Catalogue) -> Target 
         table.problem(wire, f"`{text}` is no part of {word}.", "write one of " + ", ".join(known) + ".")
         return None
     return name, part
+
+
+def read_levels(provider: Table, ladders: Ladders, *, of_node: bool = False) -> tuple[str, Mapping[str, LevelOfAssurance]]:
+    """The ladder that a file names ("" for a table of its own) and the peer's words for levels."""
+    if not isinstance(provider.take("assurance"), str):
+        return "", read_assurance(provider, of_node=of_node)
+    ladder = read_ladder(provider, ladders)
+    levels = ladder.levels if ladder is not None else {}
+    if ladder is not None and not levels:
+        provider.problem("assurance", f"`{ladder.ladder_id}` has no level that surely is one of eIDAS.", _LADDER_FIX)
+    if of_node:
+        _judge_uris(provider, levels)
+    return (ladder.ladder_id if ladder is not None else ""), levels
 
 
 def read_assurance(provider: Table, *, of_node: bool = False) -> Mapping[str, LevelOfAssurance]:

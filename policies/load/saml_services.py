@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from policies.assurance.ladders import Ladders, vocabulary
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import Catalogue
 from policies.load.bodies import read_body_of
 from policies.load.federation import read_federation
+from policies.load.ladders import read_named
 from policies.load.logout import read_saml_logout
 from policies.load.parties import REQUESTER_FIX, SP_TYPES, check_shown, read_purposes, read_rules
 from policies.load.providers import read_assurance
@@ -27,14 +29,16 @@ _RETURNS_FIX = 'write discovery_returns = ["https://service.example/login"], or 
 EMAIL = AttributeName("email")
 
 
-def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> RelyingParty:
+def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catalogue, ladders: Ladders) -> RelyingParty:
     """One service. Problems go to the table's list."""
     client_id = table.identifier("client_id")
+    # Its own classes in a table, or ladders by name
+    by_name = isinstance(table.take("assurance"), str | list)
     service = SamlService(
         entity_id=table.matching("entity_id", URI, _ENTITY_FIX),
         metadata=_metadata(table, files),
         subject=table.choice("subject", _SUBJECTS, SubjectKind.PAIRWISE_ID, required=False),
-        assurance=read_assurance(table) if "assurance" in table else {},
+        assurance=read_assurance(table) if "assurance" in table and not by_name else {},
         unsolicited=table.flag("unsolicited"),
         targets=_targets(table),
         federation=table.text("federation", _FEDERATION_FIX, default=""),
@@ -64,6 +68,7 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         openid=OpenIDClient(logout=read_saml_logout(table)),
         body=body,
         attribute_service=attribute_service,
+        vocabulary=vocabulary(read_named(table, ladders)) if by_name else {},
     )
     if len(party.purposes) > 1:
         fix = "register the service once for each purpose, each with an entity of its own."
