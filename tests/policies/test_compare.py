@@ -37,7 +37,7 @@ NEEDS = "".join(
 FILES = {
     PARKING: PURPOSE.partition("[[examples]]")[0].replace('haven)"', 'haven)"\nrequired = true\nmust_be_true = true')
     + NEEDS
-    + '[transfers.other]\nbasis = "adequacy"\nlaw.en = "A decision"\n',
+    + '[transfers.other]\nbasis="adequacy"\nlaw.en = "A decision"\n',
     SERVICE: PARTY.replace("\n[attr", 'enforce = true\nsphere = "eu"\n\n[attr')
     + 'email = "exact"\nlibrary_card = "exact"\nphone_number = "exact"\n',
     CARD: PROVIDER.replace('"urn:oid:2.5.4.7" = "address.locality"\n', "").replace(

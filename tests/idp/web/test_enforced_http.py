@@ -20,6 +20,8 @@ from tests.idp.web.visitor import Answer, Visitor
 WEAK = "A stronger sign-in is needed"
 STOPPED = "You cannot continue"
 PARTY, PURPOSE, COUNTRY = "parties/parking.toml", "purposes/resident-parking.toml", "providers/demo-ee.toml"
+GROUND = "[controller]", '[transfers.abroad]\nbasis = "adequacy"\nlaw.en = "A decision"\n\n[controller]'
+OTHERS = [f"purposes/{name}.toml" for name in ("concession-fare", "participatory-budget", "phone-contact")]
 ENFORCED = {
     PARTY: ('purposes = ["resident-parking", "phone-contact"]', 'purposes = ["resident-parking"]\nenforce = true'),
     PURPOSE: ("required = true", "required = true\nmust_be_true = true"),
@@ -162,7 +164,7 @@ def test_across_a_border_the_email_address_stays_and_a_new_border_counts_at_once
     border = {
         PARTY: ('sphere = "eu"', 'sphere = "city"'),
         COUNTRY: ("binding", 'sphere = "abroad"\nbinding'),
-        PURPOSE: ("[controller]", '[transfers.abroad]\nbasis = "adequacy"\nlaw.en = "A decision"\n\n[controller]'),
+        **dict.fromkeys((PURPOSE, *OTHERS), GROUND),
     }
     with stage.other_broker(tmp_path / "border", border) as visitor.port:
         page = visitor.question()

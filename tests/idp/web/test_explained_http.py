@@ -29,7 +29,7 @@ from policies.load import Configuration
 from policies.parameters import SORTS
 from policies.parties import ClientId, ProviderId, PurposeId
 from tests.idp.web.stage import Stage
-from tests.idp.web.test_enforced_http import ENFORCED, PARTY, PURPOSE, WEAK
+from tests.idp.web.test_enforced_http import ENFORCED, OTHERS, PARTY, PURPOSE, WEAK
 from tests.idp.web.visitor import Answer, Visitor
 
 WIDER = ('birthdate = "age_over(18)"', 'birthdate = "exact"', 'address = "resident_of(Storkhaven)"', 'address = "exact"')
@@ -45,6 +45,7 @@ WIDE: Mapping[str, tuple[str, ...] | None] = {
         'form = "region"',
         *GROUND,
     ),
+    **dict.fromkeys(OTHERS, GROUND),
     "providers/demo-lv.toml": ('country = "LV"', 'country = "LV"\nsphere = "other"'),
 }
 OPEN = {
