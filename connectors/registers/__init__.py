@@ -1,5 +1,6 @@
 """The ways to ask a register about a person, each an `AttributeProvider` (`connectors/attribute_provider.py`).
 
 attribute_authority.py  a SAML attribute authority: a signed AttributeQuery over SOAP
+claims_provider.py      a register with signed tokens over HTTPS
 judgement.py            what every answer is held against: kinds of values, names, and that it comes once
 """
