@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from policies.assurance import LevelOfAssurance
 from policies.attributes import LATIN, AttributeName, Form, Value
 from policies.parties import EntityId, ProviderId, PurposeId, ServiceId, SubjectNamespace
+from policies.persons import ActingFor, PersonKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class Offered:
     # the person's values of REFEDS assurance, and what the source wants of a service before it gives anything
     assurance: frozenset[str] = frozenset()
     only_for: frozenset[str] = frozenset()
+    # the kind of person that it is about
+    kind: PersonKind = PersonKind.NATURAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,9 @@ class Assertion:
     authorities: tuple[str, ...] = ()
     # the names on the wire of all else that it said of the person, of which nothing is read; the first of very many
     beside: tuple[str, ...] = ()
+    # the kind of the sign-in, and the one for whom `subject` acts; None where they act for nobody
+    kind: PersonKind = PersonKind.NATURAL
+    acting_for: ActingFor | None = None
 
     @property
     def arrived(self) -> tuple[AttributeName, ...]:

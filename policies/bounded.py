@@ -70,7 +70,8 @@ def bounded(old: Terms, now: Terms) -> Bounded | None:
     spheres = {old.party.sphere, now.party.sphere} - {""}
     marked = (old.party.federation, old.party.body) != (now.party.federation, now.party.body)
     apart = before.countries and purpose.countries and not {*before.countries} & {*purpose.countries}
-    if not same or old.party.sector != now.party.sector or len(spheres) > 1 or apart or marked:
+    persons = before.persons & purpose.persons, old.party.persons & now.party.persons
+    if not all(persons) or not same or old.party.sector != now.party.sector or len(spheres) > 1 or apart or marked:
         return None
     # An attribute that became another sort of value has no form in common with what it was
     known = {name for name, kind in now.catalogue.attributes.items() if old.catalogue.attributes.get(name) == kind}
@@ -97,6 +98,7 @@ def bounded(old: Terms, now: Terms) -> Bounded | None:
         attributes=rules,
         enforce=old.party.enforce or now.party.enforce,
         sphere="".join(spheres),
+        persons=persons[1],
     )
     common = replace(
         before,
@@ -106,6 +108,7 @@ def bounded(old: Terms, now: Terms) -> Bounded | None:
         ask=before.ask if before.ask == purpose.ask else AskRule(AskMode.EACH_TIME),
         show=before.show if before.show == purpose.show else Show.ASK,
         cross_device=before.cross_device and purpose.cross_device,
+        persons=persons[0],
     )
     return Bounded(Terms(party, common, now.catalogue), (old, now))
 

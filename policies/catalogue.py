@@ -5,16 +5,17 @@
 | OpenID Connect | Core 1.0 §5.1 and the Identity Assurance claims |
 | OpenID Connect, derived forms | we: `age_over_18`, `birth_year`, `resident_of`; others as CLAIM_FORM: `address_country` |
 | SAML | eduPerson and SCHAC as `urn:oid:...` |
-| eIDAS | Attribute Profile 1.2, natural person |
+| eIDAS | Attribute Profile 1.4, natural and legal person |
 
 SAML and eIDAS name few derived forms, and none is asked for there.
 
 A catalogue is a value that is passed along; a city adds attributes of its own by configuration (`policies.load.catalogue`).
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute
@@ -22,12 +23,17 @@ from policies.errors import RequestRefused
 from policies.forms import FORMS, MULTIPLE, AttributeKind, check_semilattice, is_form, meet, parse_form, spelling
 from policies.parameters import entries
 from policies.parties import Translated
+from policies.persons import ABOUT_A_COMPANY, ACTING, BY_A_PERSON, EVERYBODY, PersonKind
 
 # JSON, as a claim's value
-ClaimValue = str | bool | dict[str, str] | dict[str, bool] | list[str]
+ClaimValue = str | bool | dict[str, str] | dict[str, bool] | list[str] | list[object]
 
 _NATURAL = "http://eidas.europa.eu/attributes/naturalperson/"
+_LEGAL = "http://eidas.europa.eu/attributes/legalperson/"
 _AGE_OVER = "age_over_"
+# Before the name of an attribute of the person for whom somebody acts
+REPRESENTED = "represented_"
+MANDATE = AttributeName("mandate")
 _AGE = re.compile(r"[0-9]+")
 # Forms that say by themselves what they are about; the claim of every other one has its attribute's before it
 _ALONE: Mapping[str, frozenset[str]] = {
@@ -44,7 +50,7 @@ class AttributeType:
 
     `claim` and `scope` are those of OpenID Connect (scope "" where only `claims` asks for it), `eidas` is "" where eIDAS
     has no attribute of the same meaning, `saml` has the usual names, each with the part of an address that it holds or "".
-    `values` are the words of a closed set, () where any may come.
+    `values` are the words of a closed set, () where any may come. `persons` are the kinds of sign-in that can have it.
     """
 
     name: AttributeName
@@ -55,6 +61,13 @@ class AttributeType:
     eidas: str = ""
     saml: Mapping[str, str] = field(default_factory=dict)
     values: tuple[str, ...] = ()
+    persons: frozenset[PersonKind] = EVERYBODY
+
+    @property
+    def eidas_name(self) -> str:
+        """The name between nodes, also of what one of them says of whoever is represented; "" where it has none."""
+        of_the_other = STANDARD.attributes.get(AttributeName(self.name.removeprefix(REPRESENTED)))
+        return self.eidas or (of_the_other.eidas if of_the_other is not None else "")
 
     def says_alone(self, form: str) -> bool:
         """Whether a form, by its name, needs no attribute's name beside it: `age_over` of the person's birth date."""
@@ -68,7 +81,14 @@ class AttributeType:
 
 
 def _attribute(
-    name: str, kind: AttributeKind, *, scope: str = "", eidas: str = "", claim: str = "", **oids: str
+    name: str,
+    kind: AttributeKind,
+    *,
+    scope: str = "",
+    eidas: str = "",
+    claim: str = "",
+    persons: frozenset[PersonKind] = BY_A_PERSON,
+    **oids: str,
 ) -> AttributeType:
     """A row of the table below; `oids` by part of the attribute (`all` for the whole)."""
     return AttributeType(
@@ -79,7 +99,18 @@ def _attribute(
         scope=scope,
         eidas=_NATURAL + eidas if eidas else "",
         saml={f"urn:oid:{oid}": "" if part == "all" else part for part, oid in oids.items()},
+        persons=persons,
     )
+
+
+def _legal(name: str, eidas: str, kind: AttributeKind = AttributeKind.TEXT) -> AttributeType:
+    """An attribute of a company. No other standard has it: services that speak SAML get it under the name of eIDAS."""
+    return replace(_attribute(name, kind, persons=ABOUT_A_COMPANY), eidas=_LEGAL + eidas)
+
+
+def _represented(name: str, kind: AttributeKind) -> AttributeType:
+    """An attribute of the person for whom somebody acts. Between nodes it has the plain name, which is the other's here."""
+    return _attribute(f"{REPRESENTED}{name}", kind, persons=frozenset((PersonKind.FOR_NATURAL,)))
 
 
 _SCHAC = "1.3.6.1.4.1.25178.1.2."
@@ -96,6 +127,24 @@ _TITLES = {
     "email": "Email address",
     "phone_number": "Phone number",
     "birth_family_name": "Family name at birth",
+    "legal_name": "Name of the company",
+    "legal_person_identifier": "Identifier of the company",
+    "legal_address": "Address of the company",
+    "vat_number": "VAT number",
+    "tax_reference": "Tax reference number",
+    "eu_company_identifier": "European unique identifier of the company",
+    "lei": "Legal Entity Identifier (LEI)",
+    "eori": "EORI number for customs",
+    "seed": "Excise number (SEED)",
+    "sic": "Industry code (SIC)",
+    "legal_phone_number": "Phone number of the company",
+    "legal_email": "Email address of the company",
+    "represented_family_name": "Family name of the other person",
+    "represented_given_name": "Given name of the other person",
+    "represented_birthdate": "Date of birth of the other person",
+    "represented_person_identifier": "Personal identifier of the other person",
+    "represented_address": "Address of the other person",
+    "mandate": "Mandate to act for somebody",
 }
 _STANDARD_ATTRIBUTES = (
     _attribute("family_name", AttributeKind.NAME, scope="profile", eidas="CurrentFamilyName", all="2.5.4.4"),
@@ -120,6 +169,24 @@ _STANDARD_ATTRIBUTES = (
     _attribute("phone_number", AttributeKind.NUMBER, scope="phone", eidas="PhoneNumber", all="2.5.4.20"),
     # eIDAS BirthName holds all names at birth, not the family name alone: no eIDAS name here
     _attribute("birth_family_name", AttributeKind.NAME),
+    _legal("legal_name", "LegalName"),
+    _legal("legal_person_identifier", "LegalPersonIdentifier", AttributeKind.NUMBER),
+    _legal("legal_address", "LegalPersonAddress", AttributeKind.ADDRESS),
+    _legal("vat_number", "VATRegistrationNumber"),
+    _legal("tax_reference", "TaxReference"),
+    _legal("eu_company_identifier", "D-2012-17-EUIdentifier"),
+    _legal("lei", "LEI"),
+    _legal("eori", "EORI"),
+    _legal("seed", "SEED"),
+    _legal("sic", "SIC"),
+    _legal("legal_phone_number", "LegalPhoneNumber"),
+    _legal("legal_email", "LegalEmailAddress"),
+    _represented("family_name", AttributeKind.NAME),
+    _represented("given_name", AttributeKind.NAME),
+    _represented("birthdate", AttributeKind.DATE),
+    _represented("person_identifier", AttributeKind.NUMBER),
+    _represented("address", AttributeKind.ADDRESS),
+    _attribute("mandate", AttributeKind.MANDATE, persons=ACTING),
 )
 
 
@@ -214,6 +281,8 @@ class Catalogue:
                 return {part: text for part, text in parts.items() if text}
             case bool() if form.parameter and form.name != "age_over":
                 return {form.parameter: value}
+            case str() | tuple() if name in self.attributes and self.attributes[name].kind is AttributeKind.MANDATE:
+                return [json.loads(one) for one in ((value,) if isinstance(value, str) else value)]
             case tuple():
                 return list(value)
             case str() if form == EXACT and name in self.attributes and self.attributes[name].kind in MULTIPLE:

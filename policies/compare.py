@@ -15,6 +15,7 @@ from policies.gains import AWAY, COMPULSORY, KIOSK, Gain, Rulings, Side, World, 
 from policies.identifiability import bits
 from policies.load import Configuration
 from policies.parties import ClientId, IdentityProvider, PurposeId, RelyingParty, Source
+from policies.persons import PersonKind
 from policies.purposes import Basis, Purpose
 from policies.worlds import SourceKind, forms_to_ask, made_up, source_of_everything, sources_of
 
@@ -144,7 +145,8 @@ class _Pair:
         """A source stays the same if it speaks of the same citizens: by the namespace of their identifiers."""
         (old, new), (was, will_be) = self.both, purposes
         if not old.providers and not new.providers:
-            return {(source_of_everything(old.catalogue), source_of_everything(new.catalogue)): ()}
+            was_all, all_now = ([source_of_everything(one.catalogue, kind) for kind in PersonKind] for one in self.both)
+            return dict.fromkeys(zip(was_all, all_now, strict=True), ())
         before = sources_of(old.providers.values(), was, old.catalogue) if was else {}
         after = sources_of(new.providers.values(), will_be, new.catalogue) if will_be else {}
         found: dict[_Kinds, list[_Both[IdentityProvider]]] = {}
@@ -176,7 +178,8 @@ def _changes(pair: _Pair, parties: _Both[RelyingParty], purpose_id: PurposeId) -
 def _facts(party: RelyingParty, names: Sequence[AttributeName]) -> tuple[object, ...]:
     """All of a registration that its decisions rest on: two that are alike need to be tried once."""
     forms = tuple([(name, rule.form) for name in names if (rule := party.attributes.get(name)) is not None])
-    return party.sphere, party.federation, party.enforce, party.openid.refreshes, party.openid.is_kiosk, forms
+    enforced = party.persons, party.enforce, party.openid.refreshes, party.openid.is_kiosk
+    return party.sphere, party.federation, enforced, forms
 
 
 def _gains(pair: _Pair, parties: Sequence[RelyingParty | None], purposes: _Purposes) -> _Found:
@@ -256,7 +259,7 @@ def _line(
                 (needs[NEW], purposes.both[NEW], needs[OLD]),
             ),
             (
-                [one and (one.minimum_assurance, one.countries, one.offline, one.cross_device) for one in purposes.both],
+                [one and (one.minimum_assurance, one.takes_of, one.offline, one.cross_device) for one in purposes.both],
                 purposes.both[::-1],
             ),
         ):

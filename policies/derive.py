@@ -13,6 +13,7 @@ from datetime import date
 from policies.attributes import EXACT, Address, Form, Value
 from policies.forms import MULTIPLE, AttributeKind, is_form
 from policies.latin import is_latin
+from policies.mandates import fault_of, read_mandates
 from policies.parameters import COUNTRY, EU_MEMBERS, amount, country_code, entries
 
 MIN_OF_LAST4 = 8
@@ -30,6 +31,8 @@ def available(kind: AttributeKind, value: Value, on: date) -> Form | None:
     narrower registration would release more than a wider one.
     """
     match value:
+        case str() if kind is AttributeKind.MANDATE:
+            return available(kind, (value,), on)
         case str():
             if kind is AttributeKind.DATE:
                 return EXACT if _possible_days(value, on) else None
@@ -38,6 +41,8 @@ def available(kind: AttributeKind, value: Value, on: date) -> Form | None:
             if any(part.strip() for part in (value.street, value.postal_code, value.locality, value.region)):
                 return EXACT
             return Form("country") if COUNTRY.fullmatch(value.country) else None
+        case tuple() if kind is AttributeKind.MANDATE:
+            return EXACT if read_mandates(value) else None
         case tuple() if kind in MULTIPLE:
             return EXACT if value and all(one.strip() for one in value) else None
         case _:
@@ -65,6 +70,8 @@ def derive(kind: AttributeKind, value: Value, form: Form, on: date, latin: Value
         case str() if kind is AttributeKind.AMOUNT:
             return _compared(value, form)
         case str() | tuple():
+            if kind is AttributeKind.MANDATE:
+                return _of_mandates(value, form, on)
             values = (value,) if isinstance(value, str) else value
             return _of_countries(values, form) if kind is AttributeKind.NATIONALITY else _of_set(values, form)
         case _:
@@ -119,6 +126,12 @@ def _of_set(values: tuple[str, ...], form: Form) -> Value | None:
             return tuple(value for value in values if value in wanted) or None
         case _:
             return tuple(value for value in values if value.startswith(wanted)) or None
+
+
+def _of_mandates(value: Value, form: Form, on: date) -> bool | None:
+    """Of amounts nothing is said where no mandate in question has a limit of that currency."""
+    fault = fault_of(read_mandates(value) or (), form, on)
+    return None if fault == "mandate_without_limit" else not fault
 
 
 def _compared(value: str, form: Form) -> bool | None:

@@ -8,6 +8,7 @@ from policies.attributes import EXACT, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import Catalogue
 from policies.parties import ClientId, RelyingParty, Rule, Sector, Source
+from policies.persons import EVERYBODY
 from policies.purposes import Purpose
 from policies.release import Decision, choose, decide, short_of
 
@@ -55,6 +56,7 @@ def party_with_everything(purpose: Purpose, catalogue: Catalogue) -> RelyingPart
         attributes={name: Rule(EXACT, purpose.source) for name in catalogue.attributes},
         source=purpose.source,
         enforce=True,
+        persons=EVERYBODY,
     )
 
 

@@ -15,6 +15,7 @@ from policies.examples import BLOCKED
 from policies.federation.categories import assured, lets
 from policies.identifiability import bits_asked, bits_released
 from policies.parties import RelyingParty
+from policies.persons import TITLES
 from policies.purposes import Purpose
 from policies.release import (
     UNTICKED,
@@ -90,6 +91,9 @@ class Explanation:
         purpose, party = self.purpose, self.party
         if purpose.purpose_id not in party.purposes:
             yield f"The registration would have to name the purpose: {party.source}."
+        for terms in (purpose, party):
+            if self.offered.kind not in terms.persons:
+                yield f"It would have to be for {TITLES[self.offered.kind]}: persons in {terms.source.file}."
         if self.offered.loa < purpose.minimum_assurance:
             level, line = purpose.minimum_assurance.label, purpose.source
             yield f"The citizen would have to sign in at level {level}, or the purpose to take less: {line}."

@@ -25,10 +25,11 @@ class AttributeKind(StrEnum):
     NATIONALITY = "nationality"  # countries' codes
     SET = "set"  # words of a closed set: a status, an affiliation, entitlements, roles
     AMOUNT = "amount"  # a number and its unit
+    MANDATE = "mandate"  # a power to act for another (`policies.mandates`)
 
 
 # The kinds of which a person may have several values
-MULTIPLE = frozenset((AttributeKind.NATIONALITY, AttributeKind.SET))
+MULTIPLE = frozenset((AttributeKind.NATIONALITY, AttributeKind.SET, AttributeKind.MANDATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,9 @@ _TITLES = {
     "prefix": "only what begins with {0}",
     "below": "whether less than {0}",
     "above": "whether more than {0}",
+    "in_force": "whether one is in force",
+    "limit_at_least": "whether good for {0} or more",
+    "may_act": "whether good for {0}",
 }
 
 
@@ -109,6 +113,11 @@ FORMS: Mapping[AttributeKind, FormKinds] = {
     ),
     AttributeKind.AMOUNT: _table(
         _kind("below", parameter="amount", predicate=True), _kind("above", parameter="amount", predicate=True)
+    ),
+    AttributeKind.MANDATE: _table(
+        _kind("in_force", predicate=True),
+        _kind("limit_at_least", parameter="money", predicate=True),
+        _kind("may_act", parameter="power", predicate=True),
     ),
 }
 # The forms that let some of several values go: whether any is left is an answer of yes or no
@@ -168,7 +177,7 @@ def said_parameter(form: Form) -> str:
     match known.parameter if known else "":
         case "ages":
             return "\N{EN DASH}".join(dict.fromkeys(entries(form.parameter)))
-        case "countries" | "texts":
+        case "countries" | "texts" | "power":
             return ", ".join(entries(form.parameter))
         case _:
             return form.parameter

@@ -131,7 +131,8 @@ def _of_purpose(purpose: Purpose, catalogue: Catalogue) -> Iterator[_Mutant]:
         change = f"{lower.label} in place of {purpose.minimum_assurance.label}"
         yield _Mutant(purpose.source, "minimum_assurance", change, fix, replace(purpose, minimum_assurance=lower))
     for name in catalogue.attributes:
-        if name not in purpose.needs:
+        # Another kind of person has it: its examples would say nothing
+        if name not in purpose.needs and not catalogue.attributes[name].persons.isdisjoint(purpose.persons):
             fix = 'write an example that asks for each of them, and says withheld = { NAME = "not_needed" }.'
             changed = _with_need(purpose, name, Need(EXACT, {}, required=False, source=purpose.source))
             yield _Mutant(purpose.source, "attributes", f"{name} added", fix, changed)

@@ -36,6 +36,9 @@ _UNIT = r"[A-Za-z][A-Za-z0-9./%-]{0,31}"
 # No sign, no leading or trailing zero: one spelling of each number
 _AMOUNT = re.compile(rf"(?:0|[1-9][0-9]{{0,14}})(?:\.[0-9]{{0,5}}[1-9])? {_UNIT}")
 _AMOUNT_OF_SOURCE = re.compile(rf"(-?[0-9]{{1,15}}(?:\.[0-9]{{1,6}})?) ({_UNIT})")
+# A procedure by its code, and a currency (ISO 4217)
+PROCEDURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
+CURRENCY = re.compile(r"[A-Z]{3}")
 _UNSPELLABLE = frozenset('()"\\')
 
 
@@ -112,6 +115,19 @@ def _amount(text: str) -> str | None:
     return text if _AMOUNT.fullmatch(text) else None
 
 
+def _money(text: str) -> str | None:
+    return text if _AMOUNT.fullmatch(text) and CURRENCY.fullmatch(text.rpartition(" ")[2]) else None
+
+
+def _power(text: str) -> str | None:
+    """A procedure, and perhaps an amount of money up to which somebody has to be able to act in it."""
+    procedure, comma, rest = text.partition(",")
+    money = _money(rest.removeprefix(" ")) if comma else ""
+    if not PROCEDURE.fullmatch(procedure) or money is None:
+        return None
+    return f"{procedure},{money}" if comma else procedure
+
+
 NO_PARAMETER = ""
 SORTS: Mapping[str, Sort] = {
     NO_PARAMETER: Sort("", "", lambda _: None),
@@ -120,5 +136,7 @@ SORTS: Mapping[str, Sort] = {
     "place": Sort("PLACE", "Storkhaven", _text),
     "countries": Sort("EE,LV", "EE,LV", _listed(_country)),
     "texts": Sort("A,B", "staff,student", _listed(_entry)),
+    "money": Sort("NUMBER EUR", "5000 EUR", _money),
+    "power": Sort("PROCEDURE", "building-permit", _power),
     "amount": Sort("NUMBER UNIT", "30000 EUR/year", _amount),
 }

@@ -8,6 +8,7 @@ from policies.assurance import LevelOfAssurance
 from policies.assurance.ladders import Vocabulary
 from policies.attributes import AttributeName, Form
 from policies.federation.categories import InFederation
+from policies.persons import NATURAL_ALONE, PersonKind
 from policies.registrations.openid_client import OpenIDClient
 from policies.registrations.openid_registration import OpenIDRegistration
 from policies.registrations.redirects import is_redirect
@@ -104,6 +105,8 @@ class RelyingParty:
     attribute_service: int = 0
     # the names of levels that it may use beside the eIDAS ones: those of the ladders that it registered
     vocabulary: Vocabulary = field(default_factory=dict)
+    # the kinds of person that it takes
+    persons: frozenset[PersonKind] = NATURAL_ALONE
 
     @property
     def crosses_devices(self) -> bool:
@@ -155,6 +158,8 @@ class RequestingNode:
     source: Source
     # Whether it may learn that the citizen refused (decision 0000.29)
     tell_refusal: bool = False
+    # the kinds of person of whom it is answered
+    persons: frozenset[PersonKind] = NATURAL_ALONE
 
 
 # The persons of an identity provider are made up: for test logins alone, or for anybody's
@@ -217,6 +222,8 @@ class IdentityProvider:
     members: bool = False
     # of a member of a family: the id of that one. See `policies.federations.member_of`
     family: ProviderId = ProviderId("")
+    # the kinds of person that it may vouch for
+    persons: frozenset[PersonKind] = NATURAL_ALONE
 
     @property
     def fetched(self) -> bool:

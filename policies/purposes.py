@@ -7,6 +7,7 @@ from enum import StrEnum
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
 from policies.parties import PurposeId, Source, Translated
+from policies.persons import NATURAL_ALONE, PersonKind
 
 # What a sign-in on another device than the one that asks can mean (RFC 10027)
 MOST_ACROSS_DEVICES = LevelOfAssurance.SUBSTANTIAL
@@ -137,6 +138,13 @@ class Purpose:
     offline: bool = False
     # by the sphere of the source: why its answers may go to a service in another sphere
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
+    # the kinds of person that it is for
+    persons: frozenset[PersonKind] = NATURAL_ALONE
+
+    @property
+    def takes_of(self) -> tuple[object, ...]:
+        """Everything that says whom it is for: of which countries, and which kinds of person."""
+        return self.countries, self.persons
 
     def takes(self, country: str) -> bool:
         """Whether it is for citizens of this country."""

@@ -15,6 +15,7 @@ from policies.catalogue import Catalogue
 from policies.explain import Explanation, explain
 from policies.federation.categories import RAF_VALUES
 from policies.parties import RelyingParty
+from policies.persons import PersonKind
 from policies.purposes import Purpose
 from policies.release import Reason, decide, short_of
 from policies.worlds import made_up
@@ -30,6 +31,7 @@ class Recorded:
     withheld: Mapping[AttributeName, str]
     loa: LevelOfAssurance
     on: date
+    kind: PersonKind = PersonKind.NATURAL
 
 
 def recall(
@@ -44,7 +46,7 @@ def recall(
     refused = [name for name, reason in said.withheld.items() if reason == Reason.NOT_CHOSEN]
     unasked = [name for name, reason in said.withheld.items() if reason == Reason.NOT_ASKED]
     unassured = Reason.IDENTITY_UNASSURED in said.withheld.values()
-    whole = Offered({}, said.loa, sphere, frozenset() if unassured else RAF_VALUES, only_for)
+    whole = Offered({}, said.loa, sphere, frozenset() if unassured else RAF_VALUES, only_for, said.kind)
     values = {one.name: _value(one, said, purpose, party, whole, catalogue) for one in said.asked}
     had = {name: value for name, value in values.items() if value is not None}
     offered = replace(whole, attributes=had)

@@ -8,6 +8,7 @@ from policies.forms import form_title, is_predicate
 from policies.identifiability import total
 from policies.load import Configuration
 from policies.parties import IdentityProvider, RelyingParty
+from policies.persons import NATURAL_ALONE, said_kinds
 from policies.purposes import AskMode, Basis, Purpose, Show, TransferBasis
 
 # Where art. 6(1) has each basis
@@ -50,7 +51,8 @@ class Processing:
         """The categories of data subjects (art. 30(1)(c))."""
         countries = self.purpose.countries or tuple(dict.fromkeys(one.country for one in self.sources))
         whose = f"citizens of {', '.join(countries)}" if countries else "citizens of every country that is connected"
-        return f"{whose} who sign in with assurance {self.purpose.minimum_assurance.label} or more"
+        kinds = "" if self.purpose.persons == NATURAL_ALONE else f" ({said_kinds(self.purpose.persons)})"
+        return f"{whose}{kinds} who sign in with assurance {self.purpose.minimum_assurance.label} or more"
 
     @property
     def transfers(self) -> tuple[str, ...]:

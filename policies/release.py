@@ -42,6 +42,7 @@ class Reason(StrEnum):
     OTHER_CATEGORY = "other_category"
     NOT_CHOSEN = "not_chosen"
     NOT_ASKED = "not_asked"
+    OTHER_PERSONS = "other_persons"
 
 
 # A service that asks so gets less from everybody: its registration or its purpose says so, and no citizen's data
@@ -128,8 +129,8 @@ def decide(
 ) -> Decision:
     """Decide for each attribute asked. Pure: `on` is the date on which ages are counted.
 
-    1. the purpose is registered for the party, and the assurance suffices, of the sign-in and of the identity (REFEDS),
-       and the party has the marks that the source wants: else nothing goes
+    1. the purpose is registered for the party, and both take this kind of person, and the assurance suffices, of the
+       sign-in and of the identity (REFEDS), and the party has the marks that the source wants: else nothing goes
     2. the attribute is registered for the party, the purpose needs it, and the party's entity categories let it go: else
        it is withheld
     3. form = MEET(asked, registered, needed, available at the source): with nothing left it is withheld, and so is all
@@ -155,6 +156,9 @@ def decide(
 def _denied_for_all(purpose: Purpose, party: RelyingParty, offered: Offered) -> tuple[Reason, Source] | None:
     if purpose.purpose_id not in party.purposes:
         return Reason.PURPOSE_NOT_REGISTERED, party.source
+    for terms in (purpose, party):
+        if offered.kind not in terms.persons:
+            return Reason.OTHER_PERSONS, terms.source
     if offered.loa < purpose.minimum_assurance:
         return Reason.ASSURANCE_TOO_LOW, purpose.source
     if not offered.only_for <= party.federation.marks:
@@ -181,6 +185,9 @@ class _Terms:
         required = need is not None and need.required
         if self.denied:
             return Ruling(name, asked, RulingOutcome.WITHHELD, self.denied[0], required, self.denied[1])
+        known = self.catalogue.attributes.get(name)
+        # Nobody lacks what their kind of sign-in cannot have: whoever acts for themself has no mandate
+        required = required and known is not None and self.offered.kind in known.persons
         if rule is None:
             return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NOT_REGISTERED, required, self.party.source)
         if need is None:
@@ -215,10 +222,10 @@ class _Terms:
 
     def _derived(self, name: AttributeName, allowed: Form) -> Attribute | None:
         """The value in the strongest form that is allowed and that the source has."""
-        value = self.offered.attributes.get(name)
-        if value is None:
+        value, known = self.offered.attributes.get(name), self.catalogue.attributes[name]
+        if value is None or self.offered.kind not in known.persons:
             return None
-        kind = self.catalogue.attributes[name].kind
+        kind = known.kind
         has = available(kind, value, self.on)
         form = self.catalogue.meet(name, allowed, has) if has else None
         if form is None or form == EXACT == has:

@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import lru_cache
 
 from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, Address, AttributeName, Form, Value, latin_name
+from policies.attributes import EXACT, LATIN, Address, AttributeName, Form, Value, latin_name
 from policies.authentication import Offered
 from policies.catalogue import Catalogue
 from policies.federation.categories import RAF_VALUES
 from policies.forms import FORMS, AttributeKind
-from policies.parameters import SORTS, amount, entries
+from policies.mandates import Mandate
+from policies.parameters import PROCEDURE, SORTS, amount, entries
 from policies.parties import IdentityProvider
+from policies.persons import PersonKind
 from policies.purposes import Purpose
 
 # Any day does: the values are made for it
@@ -72,8 +75,22 @@ def _values(kind: AttributeKind, said: Sequence[str]) -> Iterator[Value]:
             limits = filter(None, map(amount, said))
             yield from (f"{max(number + more, 0):f} {unit}" for number, unit in limits for more in (-1, 0, 1))
             yield from ("31200 EUR/year", "12 apples")
+        case AttributeKind.MANDATE:
+            yield from _mandates(said)
         case _:
             yield "something"
+
+
+def _mandates(said: Sequence[str]) -> Iterator[Value]:
+    """One for everything, one that ended, and for each procedure and amount one that just reaches, and one short of it."""
+    limits = dict.fromkeys((money for text in said if (money := amount(text))), None) or {(Decimal(5000), "EUR"): None}
+    for limit in limits:
+        yield (Mandate(general=True, limit=limit).text,)
+        yield (Mandate(general=True, limit=(max(limit[0] - 1, Decimal(0)), limit[1])).text,)
+    yield (Mandate(general=True).text,)
+    yield (Mandate(general=True, valid_to=ON - timedelta(1)).text,)
+    for code in ("something-else", *(one for one in said if PROCEDURE.fullmatch(one))):
+        yield (Mandate(frozenset((code,)), limit=next(iter(limits))).text,)
 
 
 @lru_cache(maxsize=4096)
@@ -85,12 +102,13 @@ def forms_to_ask(kind: AttributeKind, used: frozenset[Form]) -> tuple[Form, ...]
 
 @dataclass(frozen=True, slots=True)
 class SourceKind:
-    """All that a decision sees of a source: its level, its sphere, which part of which attribute comes under which name."""
+    """All that a decision sees of a source: level, sphere, kind of person, which part of what comes under which name."""
 
     loa: LevelOfAssurance
     wires: frozenset[tuple[AttributeName, str, str]]
     sphere: str = ""
     only_for: frozenset[str] = frozenset()
+    kind: PersonKind = PersonKind.NATURAL
 
     def offered(self, people: Mapping[AttributeName, MadeUp]) -> Offered:
         """All that a source like this has of somebody."""
@@ -107,7 +125,7 @@ class SourceKind:
             if latin_name(name) in parts and value is not None:
                 had[latin_name(name)] = "Li"
         # Everybody is as sure as can be: of others less goes
-        return Offered(had, self.loa, self.sphere, RAF_VALUES, self.only_for)
+        return Offered(had, self.loa, self.sphere, RAF_VALUES, self.only_for, self.kind)
 
     def moved(self, other: "SourceKind") -> frozenset[AttributeName]:
         """The attributes of which a part comes under another name than at `other`: they may say another thing."""
@@ -115,30 +133,34 @@ class SourceKind:
         return frozenset(name for name, part, wire in self.wires if before.get((name, part), wire) != wire)
 
 
-# A source by the namespace of its citizens' identifiers, and its word for a level
-Sources = Mapping[tuple[str, str], tuple[SourceKind, IdentityProvider]]
+# A source by the namespace of its citizens' identifiers, its word for a level, and the kind of person
+Sources = Mapping[tuple[str, str, str], tuple[SourceKind, IdentityProvider]]
 
 
 def sources_of(providers: Iterable[IdentityProvider], purpose: Purpose, catalogue: Catalogue) -> Sources:
-    """All that each provider that serves this purpose can send, by its namespace and each of its words for a level."""
+    """All that each provider that serves this purpose can send, of each kind of person, by each word of its for a level."""
     return {
-        (provider.namespace, word): (
-            SourceKind(level, _wires(provider, catalogue), provider.sphere, provider.saml.only_for),
+        (provider.namespace, word, kind): (
+            SourceKind(level, _wires(provider, catalogue, kind), provider.sphere, provider.saml.only_for, kind),
             provider,
         )
         for provider in providers
         if purpose.takes(provider.country)
         for word, level in provider.assurance.items()
+        for kind in sorted(provider.persons & purpose.persons)
     }
 
 
-def source_of_everything(catalogue: Catalogue) -> SourceKind:
+def source_of_everything(catalogue: Catalogue, kind: PersonKind) -> SourceKind:
     """A source for a configuration that has none yet."""
-    return SourceKind(LevelOfAssurance.HIGH, frozenset((name, "", name) for name in catalogue.attributes))
+    had = (name for name, one in catalogue.attributes.items() if kind in one.persons)
+    return SourceKind(LevelOfAssurance.HIGH, frozenset((name, "", name) for name in had), kind=kind)
 
 
-def _wires(provider: IdentityProvider, catalogue: Catalogue) -> frozenset[tuple[AttributeName, str, str]]:
+def _wires(provider: IdentityProvider, catalogue: Catalogue, kind: PersonKind) -> frozenset[tuple[AttributeName, str, str]]:
+    had = {name: one for name, one in catalogue.attributes.items() if kind in one.persons}
     if provider.peer is not None:  # a country's node: its profile fixes the names
-        return frozenset((name, "", one.eidas) for name, one in catalogue.attributes.items() if one.eidas)
+        return frozenset((name, "", one.eidas_name) for name, one in had.items() if one.eidas_name)
     named = [(name, part, wire) for wire, (name, part) in provider.attributes.items()]
-    return frozenset((*named, *((latin_name(name), "", wire) for wire, name in provider.latin.items())))
+    named += [(latin_name(name), "", wire) for wire, name in provider.latin.items()]
+    return frozenset(one for one in named if one[0].removesuffix(f".{LATIN}") in had)

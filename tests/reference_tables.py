@@ -65,6 +65,7 @@ VALUES: Mapping[AttributeKind, Value] = {
     AttributeKind.NATIONALITY: ("EE", "US"),
     AttributeKind.SET: ("student", "student:evening", "alum"),
     AttributeKind.AMOUNT: "31200 EUR/year",
+    AttributeKind.MANDATE: ('{"limit":{"amount":"5000","currency":"EUR"},"procedures":["building-permit"]}',),
 }
 # X.520 and SCHAC 1.5: names of SAML that carry as much as a form
 SAML_OF_FORMS = {

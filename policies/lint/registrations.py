@@ -14,6 +14,7 @@ from policies.lint.finding import WHY, Finding
 from policies.load import Configuration
 from policies.parameters import amount, entries
 from policies.parties import PurposeId, RelyingParty, Source
+from policies.persons import said_kinds
 from policies.purposes import Need, Purpose
 from policies.visible import is_visible
 
@@ -115,7 +116,12 @@ def unused(case: LintCase) -> Iterator[Finding]:
             yield Finding("unused_purpose", purpose.source, "id", "no service is registered for this purpose.", fix)
         for name, need in purpose.needs.items() if served else ():
             # A required one is an error of the service: its logins fail
-            if not need.required and not any(name in party.attributes for party in served):
+            kinds = case.configuration.catalogue.attributes[name].persons
+            if kinds.isdisjoint(purpose.persons):
+                what = f"it needs {name}, which none of its persons can have: {said_kinds(purpose.persons)}."
+                fix = f"Remove it, or write persons with one of {', '.join(sorted(kinds))}."
+                yield Finding("unused_attribute", need.source, f"attributes.{name}", what, fix)
+            elif not need.required and not any(name in party.attributes for party in served):
                 what = f"it needs {name}, and no service of it is registered for {name}."
                 fix = f"Remove it from the purpose, or register a service for {name}."
                 yield Finding("unused_attribute", need.source, f"attributes.{name}", what, fix)

@@ -56,6 +56,7 @@ from policies.parties import (
     RequestingNode,
     Source,
 )
+from policies.persons import said_kinds
 from policies.purposes import Purpose, crosses
 from policies.registrations.saml_service import SubjectKind
 from policies.session_groups import SessionGroup
@@ -307,7 +308,11 @@ def _unique(key: str, found: Iterable[tuple[K, V, Source]], problems: list[Probl
 
 
 def _problems_of_subject(party: RelyingParty, purpose: Purpose) -> Iterator[Problem]:
-    """A service that knows its citizens by their address has to get it in each sign-in."""
+    """A service that knows its citizens by their address has to get it in each sign-in. Somebody has to sign in at all."""
+    if party.persons.isdisjoint(purpose.persons):
+        what = f"are {said_kinds(party.persons)}, and `{purpose.purpose_id}` is for {said_kinds(purpose.persons)} alone."
+        fix = f"write persons with a kind that {purpose.source.file} has."
+        yield Problem(party.source.file, party.source.line, "persons", what, fix)
     need = purpose.needs.get(EMAIL)
     if party.saml and party.saml.subject is SubjectKind.MAIL and not (need and need.required and need.form == EXACT):
         what = f"is the email address, which {purpose.purpose_id} does not require in full."

@@ -14,6 +14,7 @@ from policies.load.federation import read_marks, read_raf
 from policies.load.purposes import form_of, known_attributes
 from policies.load.table import Table
 from policies.parties import ClientId
+from policies.persons import PersonKind
 from policies.release import Reason
 
 _TABLES_FIX = "write [[examples]] with title, on, loa, asked, given, released, withheld."
@@ -40,7 +41,7 @@ def read_examples(purpose: Table, catalogue: Catalogue) -> tuple[Example, ...]:
 
 
 def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) -> Situation:
-    """A made-up login: `on`, `loa`, `asked`, `given`, `refeds_assurance`, and the source's `sphere` and `only_for`.
+    """A made-up login: `on`, `loa`, `asked`, `given`, `refeds_assurance`, `person`, and the source's `sphere`, `only_for`.
 
     With `today` it needs no day, and each value has to be usable. An example may show what becomes of an unusable one.
     """
@@ -61,6 +62,7 @@ def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) ->
             table.sphere(),
             frozenset(read_raf(table)),
             read_marks(table, "only_for"),
+            table.choice("person", {str(kind): kind for kind in PersonKind}, PersonKind.NATURAL, required=False),
         ),
     )
 

@@ -129,6 +129,7 @@ def read_party(
         body=body,
         attribute_service=attribute_service,
         vocabulary=known,
+        persons=table.persons(),
     )
     if public and openid.answers.key_algorithms:
         what, fix = "encrypts to a key that every copy of the app would have.", "leave it out, or public = true."

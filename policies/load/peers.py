@@ -51,6 +51,7 @@ def read_node(table: Table, files: Mapping[str, bytes]) -> RequestingNode:
         peer=read_peer(table, files),
         source=table.source("id"),
         tell_refusal=table.flag("tell_refusal"),
+        persons=table.persons(),
     )
     table.close()
     return node

@@ -112,6 +112,7 @@ def _identity_provider(
         name_id_format="" if of_openid else _name_id_format(table, subject),
         openid=openid.read_openid_registration(table) if of_openid else None,
         saml=SamlRegistration() if of_openid else saml.read_saml_registration(table, deviations),
+        persons=table.persons(),
     )
     if members:
         _check_family(table)
@@ -174,6 +175,7 @@ def _country_node(table: Table, files: Mapping[str, bytes], ladders: Ladders) ->
         binding=table.choice("binding", _BINDINGS, "redirect", required=False),
         protocol="eidas",
         peer=peer,
+        persons=table.persons(),
     )
 
 

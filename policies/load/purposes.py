@@ -78,6 +78,7 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
         cross_device=table.flag("cross_device"),
         offline=table.flag("offline"),
         transfers=processing.transfers(table),
+        persons=table.persons(),
     )
     if purpose.cross_device and purpose.minimum_assurance > MOST_ACROSS_DEVICES:
         what = f"is for at most {MOST_ACROSS_DEVICES.label}: nobody sees who reads the code off a kiosk's screen."

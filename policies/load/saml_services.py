@@ -69,6 +69,7 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         body=body,
         attribute_service=attribute_service,
         vocabulary=vocabulary(read_named(table, ladders)) if by_name else {},
+        persons=table.persons(),
     )
     if len(party.purposes) > 1:
         fix = "register the service once for each purpose, each with an entity of its own."

@@ -16,6 +16,7 @@ from policies.assurance import LevelOfAssurance
 from policies.errors import Problem
 from policies.load.lines import KeyLines, Path
 from policies.parties import Source, Translated
+from policies.persons import NATURAL_ALONE, PersonKind
 from policies.toml import fix_of, read_toml
 from policies.visible import is_visible
 
@@ -200,6 +201,15 @@ class Table:
         if (required and not value) or len(set(value)) != len(value):
             self.problem(key, "names something twice." if value else "is empty, and empty means nothing at all.", fix)
         return tuple(value)
+
+    def persons(self) -> frozenset[PersonKind]:
+        """The kinds of person that are taken; persons for themselves alone where nothing is said."""
+        fix = "write persons = a list of " + ", ".join(f'"{kind}"' for kind in PersonKind) + '; without it: "natural".'
+        named = self.texts("persons", fix, required="persons" in self)
+        for index, word in enumerate(named):
+            if word not in list(PersonKind):
+                self.problem("persons", f"{word!r} is no kind of person.", nearest(word, list(PersonKind)), str(index))
+        return frozenset(kind for kind in PersonKind if kind in named) or NATURAL_ALONE
 
     def translated(self, key: str, example: str, *, most: int | None = None, lines: bool = False) -> Translated:
         """A text in several languages, English among them: of `most` signs in each, and with `lines` of several lines."""

@@ -168,7 +168,7 @@ def test_what_a_record_says_is_explained_without_a_value(
     assume(not before.blocked)
     after = choose(before, before.optional[::2])
     withheld = {r.name: r.reason.value for r in after.rulings if r.released is None}
-    said = Recorded(whole, (), {a.name: a.form for a in after.released}, withheld, source.loa, ON)
+    said = Recorded(whole, (), {a.name: a.form for a in after.released}, withheld, source.loa, ON, source.kind)
     explanation, differences = recall(said, needs, rules, source.sphere, CATALOGUE)
     assert differences == ()
     assert bits_released(explanation.decision) == bits_released(after)

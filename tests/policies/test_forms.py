@@ -187,6 +187,7 @@ def test_a_predicate_is_what_says_yes_or_no() -> None:
     yes_or_no = {known.name for forms in FORMS.values() for known in forms.values() if is_predicate(Form(known.name))}
     assert yes_or_no == {
         *("age_over", "age_in", "resident_of", "is_eu_citizen", "nationality_in", "one_of", "below", "above"),
+        *("in_force", "limit_at_least", "may_act"),
     }
     assert not is_predicate(Form("nonsense"))
 

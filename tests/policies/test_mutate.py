@@ -5,9 +5,11 @@ import pytest
 from policies.catalogue import STANDARD
 from policies.load import load
 from policies.mutate import missing_examples, mutate
+from policies.persons import PersonKind
 from tests.policies.load.files import FILES
 
-OTHERS = sorted(set(STANDARD.attributes) - {"birthdate", "address"})
+OF_NATURAL = {name for name, one in STANDARD.attributes.items() if PersonKind.NATURAL in one.persons}
+OTHERS = sorted(OF_NATURAL - {"birthdate", "address"})
 EVERYTHING = ", ".join(f'{name} = "exact"' for name in ("birthdate", "address", *OTHERS))
 NOT_NEEDED = ", ".join(f'{name} = "not_needed"' for name in OTHERS)
 HELD = f"""

@@ -19,6 +19,7 @@ from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD, AttributeType
 from policies.forms import FORMS, AttributeKind
 from policies.parties import RelyingParty
+from policies.persons import PersonKind
 from policies.purposes import Purpose
 from policies.release import choose, decide
 from tests.conftest import COUNTED
@@ -70,6 +71,11 @@ def one(name: str, *sources: tuple[Value, Answers], others: tuple[str, ...] = ()
 
 FULL = Address(street="Canal Street 12", locality="Storkhaven", region="Harju", country="EE")
 NO_TOWN, ONLY_COUNTRY = Address(street="Canal Street 12", country="EE"), Address(country="EE")
+PERMITS = '{"limit":{"amount":"5000","currency":"EUR"},"procedures":["permits"],"valid_to":"2026-11-25"}'
+MANDATE_FORMS = (
+    *("in_force", "limit_at_least(5000 EUR)", "limit_at_least(5001 EUR)"),
+    *("may_act(permits)", "may_act(taxes)", "may_act(permits,5001 EUR)"),
+)
 WORLDS = (
     one("email", ("maria@post.example", {})),
     World(
@@ -162,8 +168,44 @@ WORLDS = (
         ("9", {}),
         others=("below(10 EUR)", "below(9 EUR)", "above(8.5 EUR)", "above(1 EUR/year)"),
     ),
+    one(
+        "mandate",
+        (
+            (PERMITS,),
+            {
+                "in_force": True,
+                "limit_at_least(5000 EUR)": True,
+                "limit_at_least(5001 EUR)": False,
+                "may_act(permits)": True,
+                "may_act(taxes)": False,
+                "may_act(permits,5001 EUR)": False,
+            },
+        ),
+        (
+            ('{"general":true,"valid_to":"2026-11-24"}',),
+            dict.fromkeys(MANDATE_FORMS, False),
+        ),
+        # Without a limit it reaches no amount, and a joint one lets nobody act alone
+        (
+            ('{"general":true,"joint":true}', '{"procedures":["taxes"]}'),
+            {"in_force": True, "may_act(permits)": False, "may_act(taxes)": True, "may_act(permits,5001 EUR)": False},
+        ),
+        others=MANDATE_FORMS,
+    ),
 )
-YES_OR_NO = ("age_", "resident_of", "is_eu_citizen", "nationality_in", "one_of", "below", "above")
+YES_OR_NO = (
+    "in_force",
+    "limit_at_least",
+    "may_act",
+    "age_",
+    "resident_of",
+    "is_eu_citizen",
+    "nationality_in",
+    "one_of",
+    "below",
+    "above",
+)
+ALL = frozenset(PersonKind)
 # The source's level and its sphere: good enough at home, too low, good enough and abroad
 HOME, LOW, ABROAD = (LevelOfAssurance.HIGH, "home"), (LevelOfAssurance.LOW, "home"), (LevelOfAssurance.HIGH, "abroad")
 
@@ -198,18 +240,19 @@ def request_of(forms: Written) -> tuple[AskedAttribute, ...]:
 
 @cache
 def party_of(forms: Written) -> RelyingParty:
-    return replace(party((PARKING,), **dict(forms)), sphere="home")
+    return replace(party((PARKING,), **dict(forms)), sphere="home", persons=ALL)
 
 
 @cache
 def purpose_of(forms: Written, required: tuple[str, ...]) -> Purpose:
-    return purpose(required, LevelOfAssurance.SUBSTANTIAL, **dict(forms))
+    return replace(purpose(required, LevelOfAssurance.SUBSTANTIAL, **dict(forms)), persons=ALL)
 
 
 @cache
 def source_of(sources: tuple[tuple[World, int], ...], level: LevelOfAssurance, sphere: str) -> Offered:
     values = {name: value for world, index in sources for name, value in world.sources[index][0].items()}
-    return replace(offered(level, **values), sphere=sphere)
+    # Whoever acts for a company has every kind of attribute
+    return replace(offered(level, **values), sphere=sphere, kind=PersonKind.FOR_LEGAL)
 
 
 def judge(cases: tuple[tuple[World, Case], ...], where: tuple[LevelOfAssurance, str]) -> int:

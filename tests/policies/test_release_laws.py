@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,9 @@ from policies.attributes import Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD, AttributeType
 from policies.forms import FORMS, AttributeKind, is_predicate, says_no_more
+from policies.mandates import Mandate
 from policies.parties import ClientId, RelyingParty, Rule, Sector
+from policies.persons import ACTING, EVERYBODY, NATURAL_ALONE, PersonKind
 from policies.purposes import Basis, Controller, Need, Purpose
 from policies.release import Decision, Reason, choose, decide
 from tests.policies.parts import ON, PARKING, PARTY_FILE, PURPOSE_FILE
@@ -31,6 +34,8 @@ PARAMETERS = {
     "countries": ("EE,LV", "DE"),
     "texts": ("staff,student", "s"),
     "amount": ("30000 EUR/year", "0 EUR/year"),
+    "money": ("5000 EUR", "100 EUR"),
+    "power": ("building-permit", "building-permit,5000 EUR"),
 }
 FORMS_OF = {
     name: tuple(
@@ -45,6 +50,14 @@ VALUES_OF: Mapping[AttributeKind, st.SearchStrategy[Value]] = {
     AttributeKind.NATIONALITY: st.sampled_from(["EL", "US", "Estonia", ("US", "LV"), ("XX", "xx"), ()]),
     AttributeKind.SET: st.sampled_from(["student", ("staff", "s"), ("alum",), ("",)]),
     AttributeKind.AMOUNT: st.sampled_from(["31200 EUR/year", "-1 EUR/year", "31200", "1 EUR/month"]),
+    AttributeKind.MANDATE: st.sampled_from(
+        [
+            ('{"general":true}',),
+            (Mandate(frozenset(("building-permit",)), limit=(Decimal(5000), "EUR")).text, '{"general":true,"joint":true}'),
+            ('{"general":true,"valid_to":"2020-01-01"}',),
+            ('{"procedures":[]}',),
+        ]
+    ),
     AttributeKind.DATE: st.sampled_from(
         ["1990-04-01", "1990-04", "1990", "2030-01-01", "unknown", "2012-02-29", "1990-02-30"]
     ),
@@ -73,10 +86,17 @@ SOURCES = st.builds(
     .map(dict),
     LEVELS,
     SPHERES,
+    kind=st.sampled_from(PersonKind),
 )
 
 
-def party_of(forms: Mapping[AttributeName, Form], *, knows_purpose: bool = True, sphere: str = "") -> RelyingParty:
+def party_of(
+    forms: Mapping[AttributeName, Form],
+    *,
+    knows_purpose: bool = True,
+    sphere: str = "",
+    persons: frozenset[PersonKind] = EVERYBODY,
+) -> RelyingParty:
     return RelyingParty(
         client_id=ClientId("c"),
         title={"en": "C"},
@@ -86,6 +106,7 @@ def party_of(forms: Mapping[AttributeName, Form], *, knows_purpose: bool = True,
         attributes={name: Rule(one, PARTY_FILE) for name, one in forms.items()},
         source=PARTY_FILE,
         sphere=sphere,
+        persons=persons,
     )
 
 
@@ -100,10 +121,14 @@ def purpose_of(forms: Mapping[AttributeName, Form], required: frozenset[Attribut
         minimum_assurance=level,
         digest="",
         source=PURPOSE_FILE,
+        persons=EVERYBODY,
     )
 
 
-PARTIES = st.builds(party_of, FORM_BY_NAME, knows_purpose=st.sampled_from([True, True, True, False]), sphere=SPHERES)
+PERSONS = st.sampled_from([EVERYBODY, EVERYBODY, NATURAL_ALONE, ACTING])
+PARTIES = st.builds(
+    party_of, FORM_BY_NAME, knows_purpose=st.sampled_from([True, True, True, False]), sphere=SPHERES, persons=PERSONS
+)
 REQUIRED = st.frozensets(NAMES, max_size=2)
 PURPOSES = st.builds(purpose_of, FORM_BY_NAME, REQUIRED, LEVELS)
 REQUESTS = FORM_BY_NAME.map(lambda forms: tuple(AskedAttribute(*one) for one in forms.items()))
@@ -136,6 +161,7 @@ def test_what_goes_is_never_stronger_than_any_input(
         assert name in source.attributes
         assert source.loa >= needs.minimum_assurance
         assert needs.purpose_id in rules.purposes
+        assert source.kind in rules.persons & CATALOGUE.attributes[name].persons
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES)
@@ -245,7 +271,14 @@ def test_a_required_attribute_that_is_denied_means_that_nothing_goes(
 ) -> None:
     decision = decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)
     denied = {r.name for r in decision.rulings if r.released is None}
-    required = {name for name, need in needs.needs.items() if need.required}
+    had = source.kind in needs.persons & rules.persons and PARKING in rules.purposes
+    required = {
+        name
+        for name, need in needs.needs.items()
+        # Nobody lacks what their kind of sign-in cannot have
+        if need.required
+        and (source.kind in CATALOGUE.attributes[name].persons or not had or source.loa < needs.minimum_assurance)
+    }
     assert set(decision.blocked) == denied & required
     assert not (decision.blocked and decision.released)
 

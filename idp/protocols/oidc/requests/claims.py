@@ -7,6 +7,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from connectors.wire.claims import Json, read_object
 from idp.protocols.oidc.requests.verified_claims import ATTRIBUTES, VerifiedRequest, Wished, elements, satisfiable
@@ -127,7 +128,7 @@ def _json(value: ClaimValue) -> Json:
         case dict():
             return dict(value)
         case list():
-            return list(value)
+            return [cast("Json", one) for one in value]
         case _:
             return value
 
