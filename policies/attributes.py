@@ -50,7 +50,7 @@ Value = str | Address | bool | tuple[str, ...]
 class Attribute:
     """One attribute in one form. The value is never in a repr.
 
-    `latin` is the value's transliteration where the value is in another script, else "".
+    `latin` is the transliteration of a name that is in another script, else "". It goes along with the whole name.
     """
 
     name: AttributeName

@@ -28,6 +28,8 @@ from policies.persons import ABOUT_A_COMPANY, ACTING, BY_A_PERSON, EVERYBODY, Pe
 # JSON, as a claim's value
 ClaimValue = str | bool | dict[str, str] | dict[str, bool] | list[str] | list[object]
 
+# The language of a claim that is a name in Latin letters, whatever language it is of (Core 1.0 §5.2, BCP 47)
+IN_LATIN = "#und-Latn"
 _NATURAL = "http://eidas.europa.eu/attributes/naturalperson/"
 _LEGAL = "http://eidas.europa.eu/attributes/legalperson/"
 _AGE_OVER = "age_over_"

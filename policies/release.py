@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from policies.attributes import EXACT, LATIN, Attribute, AttributeName, Form, latin_name
+from policies.attributes import EXACT, Attribute, AttributeName, Form, latin_name
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD, Catalogue
 from policies.derive import available, derive
 from policies.errors import ReleaseDenied
 from policies.federation.categories import assured, lets
-from policies.forms import is_predicate
+from policies.forms import AttributeKind, is_predicate
 from policies.parties import RelyingParty, Rule, Source
 from policies.purposes import Need, Purpose, crosses
 
@@ -228,9 +228,11 @@ class _Terms:
         kind = known.kind
         has = available(kind, value, self.on)
         form = self.catalogue.meet(name, allowed, has) if has else None
+        latin = self.offered.attributes.get(latin_name(name), "") if kind is AttributeKind.NAME else ""
         if form is None or form == EXACT == has:
-            return Attribute(name, form, value) if form else None  # in full: it needs no derivation
-        latin = self.offered.attributes.get(latin_name(name), "") if form.name == LATIN else ""
+            # In full: it needs no derivation. A name goes in both scripts, if the source has both
+            both = latin if isinstance(latin, str) and latin != value else ""
+            return Attribute(name, form, value, both) if form else None
         answer = derive(kind, value, form, self.on, latin)
         return Attribute(name, form, answer) if answer is not None else None
 

@@ -16,7 +16,7 @@ from connectors.mapping import BIRTHDATE
 from connectors.wire.names import ATTRNAME_URI
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute
-from policies.catalogue import AttributeType, Catalogue
+from policies.catalogue import IN_LATIN, AttributeType, Catalogue
 
 GENDER = AttributeName("gender")
 # ISO/IEC 5218, which SCHAC has
@@ -61,6 +61,8 @@ class AttributeNames:
                 yield _attribute(name, *(_spelled(one.name, value) for value in values))
             else:
                 yield _attribute(self._own(one), *values)
+            if one.latin:
+                yield _attribute(self._own(one) + IN_LATIN, one.latin)
 
     def _own(self, one: Attribute) -> str:
         claim = self._catalogue.claim_for(one.name, one.form)

@@ -162,11 +162,10 @@ class Wording:
 
     def carried(self, name: AttributeName, value: Value, catalogue: Catalogue, *, always: bool, latin: str = "") -> Item:
         """One attribute that goes whole to another country's node, with its `latin` form if that differs."""
-        lines = self.value(Attribute(name, EXACT, value), catalogue)
         return Item(
             name=name,
             title=self._title(catalogue, name),
-            value=(*lines, latin) if latin and latin not in lines else lines,
+            value=self.value(Attribute(name, EXACT, value, latin), catalogue),
             only="",
             stays=None,
             why=Text(text="", language=self.language.tag),
@@ -243,7 +242,8 @@ class Wording:
             return self._lines(value)
         if isinstance(value, tuple):
             return tuple(self._one(attribute, each, catalogue) for each in value)
-        return (self._one(attribute, value, catalogue),)
+        # Under a name in another script stands its Latin form
+        return tuple(dict.fromkeys((self._one(attribute, value, catalogue), *filter(None, (attribute.latin,)))))
 
     def _one(self, attribute: Attribute, value: str, catalogue: Catalogue) -> str:
         """One text of a value."""

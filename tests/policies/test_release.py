@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from policies.attributes import EXACT, Attribute, AttributeName, Form
+from policies.attributes import EXACT, Attribute, AttributeName, Form, Value
 from policies.authentication import AskedAttribute
 from policies.errors import ReleaseDenied
 from policies.parties import Source
@@ -105,3 +105,15 @@ def test_an_enforced_login_is_short_of_what_does_not_come_and_of_a_no_that_must_
     # A yes in another form than the purpose names is no answer to its question
     other = replace(needs, needs={BIRTHDATE: replace(needs.needs[BIRTHDATE], form=Form("age_over", "21"))})
     assert short_of(decision, other) == ((BIRTHDATE,) if demands else expected)
+
+
+def test_a_whole_name_in_another_script_brings_its_latin_form_and_any_other_form_brings_itself_alone() -> None:
+    values: dict[AttributeName, Value] = {
+        AttributeName("given_name"): "\u5c0f\u4e91",
+        AttributeName("given_name.latin"): "Xiaoyun",
+    }
+    lin = replace(MARIA, attributes=values)
+    whole = one(decide(asked(given_name="exact"), purpose(given_name="exact"), party(given_name="exact"), lin, ON)).released
+    latin = one(decide(asked(given_name="latin"), purpose(given_name="exact"), party(given_name="exact"), lin, ON)).released
+    assert whole == Attribute(AttributeName("given_name"), EXACT, "\u5c0f\u4e91", "Xiaoyun")
+    assert latin == Attribute(AttributeName("given_name"), form("latin"), "Xiaoyun")

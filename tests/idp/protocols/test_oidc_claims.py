@@ -192,6 +192,10 @@ def test_the_lowest_level_is_that_of_the_known_names(names: list[str], level: Le
         (Attribute(NATIONALITY, Form("only", "EE,FI"), ("EE",)), {"nationalities_only": ["EE"]}),
         (Attribute(NATIONALITY, Form("nationality_in", "EE,FI"), value=True), {"nationality_in": {"EE,FI": True}}),
         (Attribute(NATIONALITY, Form("is_eu_citizen"), value=False), {"is_eu_citizen": False}),
+        (
+            Attribute(NAME, EXACT, "\u5c0f\u4e91", "Xiaoyun"),
+            {"given_name": "\u5c0f\u4e91", "given_name#und-Latn": "Xiaoyun"},
+        ),
     ],
 )
 def test_each_form_of_an_attribute_has_its_claim(attribute: Attribute, claims: dict[str, Json]) -> None:

@@ -14,7 +14,7 @@ from idp.protocols.oidc.requests.verified_claims import ATTRIBUTES, VerifiedRequ
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import AskedAttribute
-from policies.catalogue import Catalogue, ClaimValue, may_ask
+from policies.catalogue import IN_LATIN, Catalogue, ClaimValue, may_ask
 from policies.errors import AssertionRejected, RequestRefused
 
 VERIFIED = "verified_claims"
@@ -119,6 +119,8 @@ def wire_claims(attributes: Iterable[Attribute], catalogue: Catalogue) -> dict[s
         name = catalogue.claim_for(one.name, one.form)
         if name not in PROTOCOL_CLAIMS:
             claims[name] = _json(catalogue.claim_value(one.name, one.form, one.value))
+            if one.latin:
+                claims[name + IN_LATIN] = one.latin
     return claims
 
 
