@@ -59,6 +59,19 @@ class Breaker:
             self._until = self._clock() + AWAY_SECONDS
 
 
+@contextmanager
+def one_turn(breaker: Breaker, places: threading.Semaphore) -> Iterator[None]:
+    """Take one of `places`, without waiting. Raises `PeerUnavailable` where there is none, or the breaker is open."""
+    if not breaker.admits():
+        raise PeerUnavailable("the provider did not answer lately, and is asked again in a moment", check="breaker")
+    if not places.acquire(blocking=False):
+        raise PeerUnavailable(f"{PLACES} logins wait for the provider already", check="places")
+    try:
+        yield
+    finally:
+        places.release()
+
+
 @dataclass(slots=True)
 class LineTurn:
     """One login's use of the line. `until` is its end by the monotonic clock."""
@@ -125,11 +138,5 @@ class Line:
     @contextmanager
     def turn(self, seconds: float) -> Iterator[LineTurn]:
         """Take a place for one login, without waiting. Raises `PeerUnavailable` where there is none, or nobody answers."""
-        if not self._breaker.admits():
-            raise PeerUnavailable("the provider did not answer lately, and is asked again in a moment", check="breaker")
-        if not self._places.acquire(blocking=False):
-            raise PeerUnavailable(f"{PLACES} logins wait for the provider already", check="places")
-        try:
+        with one_turn(self._breaker, self._places):
             yield LineTurn(self._channel, self._breaker, seconds)
-        finally:
-            self._places.release()
