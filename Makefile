@@ -40,7 +40,7 @@ tamper: $(VENV)/.tests
 
 # Run every benchmark, one after the other: `python -m tests.benchmarks.NAME`. Fails if one misses a target
 bench: $(VENV)/.tests
-	missed=0; for name in signatures policy logins store tokens metadata ledger; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
+	missed=0; for name in signatures policy logins store tokens metadata ledger border; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
 
 # Make the pages that code and tests write, then the site. A broken link or anchor fails. Open .site/index.html
 docs: $(VENV)/.tests $(VENV)/.docs

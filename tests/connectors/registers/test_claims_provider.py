@@ -2,141 +2,48 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any  # claims of any kind, right and wrong
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from joserfc import jwe, jwt
+from joserfc import jwe
 from joserfc.jwk import ECKey
 
 from connectors.attribute_provider import RegisterAnswer, ask_all, asked
 from connectors.fetch import Fetcher
-from connectors.registers.claims_provider import ANSWER_TYPE, QUERY_TYPE, ClaimsProvider
-from connectors.signatures.decryption_keys import FileAgreement
-from connectors.signatures.jwk import thumbprint
+from connectors.registers.claims_provider import QUERY_TYPE, ClaimsProvider
 from policies.assurance import LevelOfAssurance
-from policies.attribute_register import AttributeRegister, SignedClaimsService
+from policies.attribute_register import SignedClaimsService
 from policies.attributes import Address, AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
 from policies.parties import RegisterId
-from tests.connectors.metadata.origin import LOOPBACK
-from tests.connectors.registers.authority import ADDRESS, BIRTHDATE, NATIONALITY, PERSON, SOURCE, question
-from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key
-from tests.listening import Handler, Listening
+from tests.connectors.registers.authority import ADDRESS, BIRTHDATE, PERSON, question
+from tests.connectors.registers.signed_claims import (
+    CLIENT,
+    ISSUER,
+    SIGNER,
+    STRANGERS,
+    THEIRS,
+    TO_US,
+    Answering,
+    Register,
+    claims,
+    provider,
+    register,
+    served,
+    token,
+)
 
 NOW = int(time.time())
-ISSUER, CLIENT = "https://register.example", "storkhaven"
-SAYS = {
-    "birthdate": (BIRTHDATE, ""),
-    "nationalities": (NATIONALITY, ""),
-    "address.street_address": (ADDRESS, "street"),
-    "address.locality": (ADDRESS, "locality"),
-    "address.country": (ADDRESS, "country"),
-}
-RESIDENCE = {"address": {"street_address": "Quaggenweg 17", "locality": "Storkhaven", "country": "EE"}}
-SIGNER = SoftwareSigner(private_key("ES256", 7))
-
-
-def key(number: int) -> ECKey:
-    made = private_key("ES256", number)
-    assert isinstance(made, EllipticCurvePrivateKey)
-    return ECKey.import_key(made, {"kid": thumbprint(made.public_key())})
-
-
-def agreement(number: int) -> FileAgreement:
-    made = private_key("ES256", number)
-    assert isinstance(made, EllipticCurvePrivateKey)
-    return FileAgreement(made, b"", thumbprint(made.public_key()))
-
-
-THEIRS, STRANGERS, TO_US = key(8), key(9), key(10)
-Answering = Callable[[Mapping[str, Any]], str]
-
-
-def claims(asked_for: Mapping[str, Any], **changes: object) -> dict[str, Any]:
-    """A good answer to a question; a change of None takes a claim out."""
-    found = {
-        "iss": ISSUER,
-        "aud": CLIENT,
-        "iat": NOW,
-        "exp": NOW + 120,
-        "jti": f"a{asked_for['jti']}",
-        "nonce": asked_for["jti"],
-        "sub": asked_for["sub"],
-        **RESIDENCE,
-        **changes,
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def token(found: Mapping[str, Any], by: ECKey = THEIRS, **header: str) -> str:
-    return jwt.encode({"alg": "ES256", "kid": by.kid, "typ": ANSWER_TYPE, **header}, dict(found), by)
-
-
-@dataclass
-class Register:
-    """It verifies each question with our public key, and answers as it is told."""
-
-    answer: Answering
-    status: int = 200
-    media_type: str = "application/jwt"
-    asked: list[Mapping[str, Any]] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def served(register: Register) -> Iterator[AttributeRegister]:
-    ours = ECKey.import_key(private_key("ES256", 7).public_key())  # type: ignore[arg-type] # it is on P-256
-
-    class Asked(Handler):
-        def post(self, body: bytes) -> None:
-            read = jwt.decode(body.decode(), ours, algorithms=["ES256"])
-            assert (read.header["typ"], self.headers["Content-Type"]) == (QUERY_TYPE, "application/jwt")
-            register.asked.append(read.claims)
-            register.paths.append(self.path)
-            said = register.answer(read.claims).encode() if register.status == 200 else b""
-            self.reply(register.status, said, Content_Type=register.media_type)
-
-    server = Listening(Asked)
-    keys = json.dumps({"keys": [{**THEIRS.as_dict(private=False), "kid": THEIRS.kid}]})
-    try:
-        yield AttributeRegister(
-            register_id=RegisterId("residents"),
-            title={"en": "Residents' register"},
-            issuer=ISSUER,
-            loa=LevelOfAssurance.HIGH,
-            found_by={AttributeName("person_identifier"): "sub"},
-            attributes=SAYS,
-            transport=SignedClaimsService(
-                f"http://registers.localhost:{server.server_address[1]}/attributes", CLIENT, keys
-            ),
-            source=SOURCE,
-            networks=LOOPBACK,
-        )
-    finally:
-        server.close()
-
-
-def provider(register: AttributeRegister, enc: str = "") -> ClaimsProvider:
-    assert isinstance(register.transport, SignedClaimsService)
-    return ClaimsProvider(
-        register=replace(register, transport=replace(register.transport, enc=enc)),
-        catalogue=STANDARD,
-        fetcher=Fetcher(demo=True),
-        signer=SIGNER,
-        decrypting=lambda _now: [agreement(10)],
-    )
 
 
 def _asked(
     answer: Answering, wanted: tuple[AttributeName, ...] = (ADDRESS,), enc: str = "", **as_it_is: Any
 ) -> RegisterAnswer:
-    with served(Register(answer, **as_it_is)) as register:
-        return provider(register, enc).ask(question(wanted, NOW), time.monotonic() + 30)
+    with served(Register(answer, **as_it_is)) as registered:
+        return provider(registered, enc).ask(question(wanted, NOW), time.monotonic() + 30)
 
 
 def _refused(answer: Answering, wanted: tuple[AttributeName, ...] = (ADDRESS,), enc: str = "", **as_it_is: Any) -> str:
@@ -149,10 +56,10 @@ def _refused(answer: Answering, wanted: tuple[AttributeName, ...] = (ADDRESS,), 
 
 @pytest.mark.spec("issue 33 item 3")
 def test_a_question_is_one_signed_token_and_nothing_of_the_person_stands_in_the_address() -> None:
-    held = Register(lambda query: token(claims(query)))
-    with served(held) as register:
+    held = Register(lambda query: token(claims(query, NOW)))
+    with served(held) as registered:
         query = question([ADDRESS], NOW)
-        found = provider(register).ask(query, time.monotonic() + 30)
+        found = provider(registered).ask(query, time.monotonic() + 30)
     assert found.attributes == {ADDRESS: Address("Quaggenweg 17", "", "Storkhaven", "", "EE")}
     assert (found.issuer, found.loa, found.issued_at, found.ends) == (ISSUER, LevelOfAssurance.HIGH, NOW, NOW + 120)
     assert held.paths == ["/attributes"]
@@ -198,46 +105,46 @@ def test_a_question_is_one_signed_token_and_nothing_of_the_person_stands_in_the_
 def test_an_answer_that_is_not_exactly_to_this_question_is_refused_by_its_name(
     change: dict[str, object], check: str
 ) -> None:
-    assert _refused(lambda query: token(claims(query, **change))) == check
+    assert _refused(lambda query: token(claims(query, NOW, **change))) == check
 
 
 @pytest.mark.spec("issue 33 bad input")
 @pytest.mark.parametrize("value", [True, 1887, 18.87, "1887-13-01", "", ["1887-04-12", 4], {"year": "1887"}])
 def test_a_birth_date_of_another_type_refuses_the_whole_answer(value: object) -> None:
-    check = _refused(lambda query: token(claims(query, address=None, birthdate=value)), (BIRTHDATE,))
+    check = _refused(lambda query: token(claims(query, NOW, address=None, birthdate=value)), (BIRTHDATE,))
     assert check in ("value_type", "value_count", "not_asked")
 
 
 @pytest.mark.spec("issue 33 bad input")
 def test_only_the_registers_key_and_the_types_of_an_answer_count() -> None:
-    assert _refused(lambda query: token(claims(query), STRANGERS, kid=str(THEIRS.kid))) == "jws_signature"
-    assert _refused(lambda query: token(claims(query), typ=QUERY_TYPE)) == "jws_typ"
-    assert _refused(lambda query: json.dumps(claims(query))) == "jws_form"
-    assert _refused(lambda query: json.dumps(claims(query)), media_type="application/json") == "register_status"
+    assert _refused(lambda query: token(claims(query, NOW), STRANGERS, kid=str(THEIRS.kid))) == "jws_signature"
+    assert _refused(lambda query: token(claims(query, NOW), typ=QUERY_TYPE)) == "jws_typ"
+    assert _refused(lambda query: json.dumps(claims(query, NOW))) == "jws_form"
+    assert _refused(lambda query: json.dumps(claims(query, NOW)), media_type="application/json") == "register_status"
 
 
 @pytest.mark.spec("issue 33 item 3")
 def test_an_answer_is_encrypted_where_that_was_agreed_on() -> None:
     def encrypted(query: Mapping[str, Any], to: ECKey = TO_US) -> str:
         header = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": str(TO_US.kid), "cty": "JWT"}
-        return jwe.encrypt_compact(header, token(claims(query)).encode(), to)
+        return jwe.encrypt_compact(header, token(claims(query, NOW)).encode(), to)
 
     assert ADDRESS in _asked(encrypted, enc="A256GCM").attributes
     assert _refused(lambda query: encrypted(query, STRANGERS), enc="A256GCM") == "jwe_decryption"
-    assert _refused(lambda query: token(claims(query)), enc="A256GCM") == "jwe_form"
+    assert _refused(lambda query: token(claims(query, NOW)), enc="A256GCM") == "jwe_form"
     assert _refused(encrypted) == "jws_form"
 
 
 @pytest.mark.spec("issue 33 bad input")
 def test_the_same_answer_does_no_second_time_and_a_large_one_does_not_at_all() -> None:
-    with served(Register(lambda query: token(claims(query, jti="the-same")))) as register:
-        by = provider(register)
+    with served(Register(lambda query: token(claims(query, NOW, jti="the-same")))) as registered:
+        by = provider(registered)
         by.ask(question([ADDRESS], NOW), time.monotonic() + 30)
         with pytest.raises(AssertionRejected) as caught:
             by.ask(question([ADDRESS], NOW), time.monotonic() + 30)
     assert caught.value.check == "answer_twice"
     with pytest.raises(PeerUnavailable) as away:
-        _asked(lambda query: token(claims(query, more="x" * 400_000)))
+        _asked(lambda query: token(claims(query, NOW, more="x" * 400_000)))
     assert away.value.check == "size"
 
 
@@ -251,12 +158,12 @@ def test_a_register_that_does_not_know_the_person_or_fails_says_so() -> None:
 
 @pytest.mark.spec("issue 33 item 3")
 def test_failures_in_a_row_open_the_breaker_and_nobody_asks_until_one_tries() -> None:
-    held = Register(lambda query: token(claims(query)), status=503)
-    with served(held) as register:
-        by = provider(register)
+    held = Register(lambda query: token(claims(query, NOW)), status=503)
+    with served(held) as registered:
+        by = provider(registered)
         checks = []
         for _ in range(4):
-            found = ask_all([(by, question([ADDRESS], NOW))])[RegisterId("residents")]
+            found = ask_all([(by, question([ADDRESS], NOW))])[RegisterId("incomes")]
             assert isinstance(found, PeerUnavailable)
             checks.append(found.check)
     assert checks == ["status", "status", "status", "breaker"]
@@ -266,27 +173,31 @@ def test_failures_in_a_row_open_the_breaker_and_nobody_asks_until_one_tries() ->
 def test_several_things_find_a_person_and_each_has_to_come_back_the_same() -> None:
     names = {AttributeName("family_name"): "family_name", BIRTHDATE: "birthdate"}
     handed = {AttributeName("family_name"): "Õunapuu-李", BIRTHDATE: "1887-04-12"}
-    held = Register(lambda query: token(claims({**query, "sub": None}, family_name="Õunapuu-李", birthdate="1887-04-12")))
-    with served(held) as register:
-        by = provider(replace(register, found_by=names))
+    held = Register(
+        lambda query: token(claims({**query, "sub": None}, NOW, family_name="Õunapuu-李", birthdate="1887-04-12"))
+    )
+    with served(held) as registered:
+        by = provider(replace(registered, found_by=names))
         assert by.ask(asked(handed, [ADDRESS], NOW), time.monotonic() + 30).attributes
-        held.answer = lambda query: token(claims({**query, "sub": None}, family_name="Õunapuu", birthdate="1887-04-12"))
+        held.answer = lambda query: token(
+            claims({**query, "sub": None}, NOW, family_name="Õunapuu", birthdate="1887-04-12")
+        )
         with pytest.raises(AssertionRejected) as caught:
             by.ask(asked(handed, [ADDRESS], NOW), time.monotonic() + 30)
     assert caught.value.check == "answer_subject"
 
 
 def test_a_registration_that_cannot_work_is_found_at_start() -> None:
-    with served(Register(lambda _query: "")) as register:
-        service = register.transport
+    registered = register("https://register.example/attributes")
+    service = registered.transport
     assert isinstance(service, SignedClaimsService)
     for broken, key_of in (
-        (replace(register, transport=replace(service, endpoint="http://register.example/attributes")), "endpoint"),
-        (replace(register, transport=replace(service, jwks='{"keys": []}')), "jwks"),
-        (replace(register, transport=replace(service, alg="HS256")), "jwks"),
-        (replace(register, transport=replace(service, enc="A128CBC-HS256")), "attributes"),
-        (replace(register, found_by={ADDRESS: "iss"}), "attributes"),
-        (replace(register, attributes={"nonce": (ADDRESS, "")}), "attributes"),
+        (replace(registered, transport=replace(service, endpoint="http://register.example/attributes")), "endpoint"),
+        (replace(registered, transport=replace(service, jwks='{"keys": []}')), "jwks"),
+        (replace(registered, transport=replace(service, alg="HS256")), "jwks"),
+        (replace(registered, transport=replace(service, enc="A128CBC-HS256")), "attributes"),
+        (replace(registered, found_by={ADDRESS: "iss"}), "attributes"),
+        (replace(registered, attributes={"nonce": (ADDRESS, "")}), "attributes"),
     ):
         with pytest.raises(Misconfigured, match=rf"registers/residents\.toml:1: {key_of}"):
             ClaimsProvider(register=broken, catalogue=STANDARD, fetcher=Fetcher(demo=True), signer=SIGNER)

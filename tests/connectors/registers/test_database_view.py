@@ -2,92 +2,35 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import make_url
 
 from connectors.attribute_provider import asked
 from connectors.registers.database_view import RegisterView
 from policies.assurance import LevelOfAssurance
-from policies.attribute_register import AttributeRegister, DatabaseView
 from policies.attributes import Address, AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
-from policies.parties import RegisterId
-from tests.connectors.registers.authority import ADDRESS, BIRTHDATE, HANDED, NATIONALITY, PERSON, SOURCE, question
+from tests.connectors.registers.authority import ADDRESS, BIRTHDATE, HANDED, NATIONALITY, PERSON, question
+from tests.connectors.registers.views import KEY, postgres, register, sqlite
 from tests.postgres import server
 
 NOW = 1_795_600_000
-KEY = AttributeName("person_identifier")
 # As a citizen could be called by whoever vouches for them
 HOSTILE = ("' OR '1'='1", '" OR 1=1 --', "x'; DROP TABLE people; --", "%", "_", ":key0", "%(key0)s", "\\")
-TABLE = """CREATE TABLE people (national_id TEXT, "born on" DATE, street TEXT, town TEXT, land TEXT, number INTEGER)"""
-VIEW = "CREATE VIEW residents AS SELECT * FROM people"
-ROWS = (
-    (PERSON, "1887-04-12", "Quaggenweg 17", "Storkhaven", "EE", 1),
-    ("EE/SE/2", "1887-04-13", "Quaggenweg 18", "Storkhaven", "EE", 2),
-    ("EE/SE/twice", None, "Quaggenweg 19", "Storkhaven", "EE", 3),
-    ("EE/SE/twice", None, "Quaggenweg 20", "Storkhaven", "EE", 4),
-    ("EE/SE/bare", None, None, None, None, None),
-)
-Made = Callable[[str], AttributeRegister]
-
-
-def _register(database: str) -> AttributeRegister:
-    return AttributeRegister(
-        register_id=RegisterId("residents"),
-        title={"en": "Residents' register"},
-        issuer="residents",
-        loa=LevelOfAssurance.HIGH,
-        found_by={KEY: "national_id"},
-        attributes={
-            "born on": (BIRTHDATE, ""),
-            "street": (ADDRESS, "street"),
-            "town": (ADDRESS, "locality"),
-            "land": (ADDRESS, "country"),
-            "number": (NATIONALITY, ""),
-        },
-        transport=DatabaseView(database, "residents"),
-        source=SOURCE,
-    )
-
-
-def _sqlite(folder: Path) -> str:
-    path = folder / "city.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute(TABLE)
-        connection.execute(VIEW)
-        connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", ROWS)
-    connection.close()
-    return f"sqlite:///{path}"
-
-
-def _postgres() -> str:
-    """A database whose view one role may read, and nothing else."""
-    url = server().fresh()
-    name = str(make_url(url).database)
-    reader = f"reader_of_{name}"
-    with psycopg.connect(server().conninfo(name), autocommit=True) as connection:
-        connection.execute(TABLE)
-        connection.execute(VIEW)
-        connection.cursor().executemany("INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s)", ROWS)
-        connection.execute(f"CREATE ROLE {reader} LOGIN".encode())
-        connection.execute(f"GRANT SELECT ON residents TO {reader}".encode())
-    return str(make_url(url).set(username=reader))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return _sqlite(tmp_path) if request.param == "sqlite" else _postgres()
+    return sqlite(tmp_path) if request.param == "sqlite" else postgres()
 
 
 @pytest.fixture
 def view(database: str) -> Iterator[RegisterView]:
-    made = RegisterView(register=_register(database), catalogue=STANDARD)
+    made = RegisterView(register=register(database), catalogue=STANDARD)
     yield made
     made.close()
 
@@ -131,7 +74,7 @@ def test_it_only_reads_whatever_the_account_could_do(database: str) -> None:
         writer, name = database, ""
     else:
         writer, name = str(make_url(database).set(username="ciconia")), str(make_url(database).database)
-    made = RegisterView(register=_register(writer), catalogue=STANDARD)
+    made = RegisterView(register=register(writer), catalogue=STANDARD)
     # A view whose reading would write is one that a careless operator makes
     if name:
         server().execute(
@@ -159,15 +102,14 @@ def test_a_view_that_may_be_written_or_is_a_table_is_told_to_the_operator(databa
     if postgres:
         assert view.faults() == []
     owner = database if not postgres else str(make_url(database).set(username="ciconia"))
-    by_owner = RegisterView(register=_register(owner), catalogue=STANDARD)
+    by_owner = RegisterView(register=register(owner), catalogue=STANDARD)
     (fault,) = by_owner.faults()
     assert "may write" in fault
     by_owner.close()
-    registered = _register(owner)
-    of_a_table = RegisterView(register=replace(registered, transport=DatabaseView(owner, "people")), catalogue=STANDARD)
+    of_a_table = RegisterView(register=register(owner, "people"), catalogue=STANDARD)
     assert "it is a table" in of_a_table.faults()[0]
     of_a_table.close()
-    missing = RegisterView(register=replace(registered, transport=DatabaseView(owner, "nothing")), catalogue=STANDARD)
+    missing = RegisterView(register=register(owner, "nothing"), catalogue=STANDARD)
     with pytest.raises(PeerUnavailable) as caught:
         missing.faults()
     assert caught.value.check == "database"
@@ -188,7 +130,7 @@ def test_a_statement_ends_at_its_deadline(database: str) -> None:
                 " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT max(i) FROM n)"
             )
         connection.close()
-    made = RegisterView(register=replace(_register(owner), transport=DatabaseView(owner, "slow")), catalogue=STANDARD)
+    made = RegisterView(register=register(owner, "slow"), catalogue=STANDARD)
     begun = time.monotonic()
     with pytest.raises(PeerUnavailable) as caught:
         made.ask(question([ADDRESS], NOW), begun + 0.3)
@@ -198,7 +140,7 @@ def test_a_statement_ends_at_its_deadline(database: str) -> None:
 
 
 def test_a_database_that_is_away_opens_the_breaker(tmp_path: Path) -> None:
-    made = RegisterView(register=_register(f"sqlite:///{tmp_path}/nothing.db"), catalogue=STANDARD)
+    made = RegisterView(register=register(f"sqlite:///{tmp_path}/nothing.db"), catalogue=STANDARD)
     checks = []
     for _ in range(4):
         with pytest.raises(PeerUnavailable) as caught:
@@ -213,4 +155,4 @@ def test_a_database_that_is_away_opens_the_breaker(tmp_path: Path) -> None:
 )
 def test_another_database_is_found_at_start(url: str) -> None:
     with pytest.raises(Misconfigured, match=r"registers/residents\.toml:1: database"):
-        RegisterView(register=_register(url), catalogue=STANDARD)
+        RegisterView(register=register(url), catalogue=STANDARD)
