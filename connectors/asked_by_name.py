@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from connectors.formats.eidas.registry import MINIMUM, NATURAL
+from connectors.formats.stork.registry import EIDENTIFIER
 from connectors.oidc.question import claim_of, claims_of_scopes
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
@@ -14,9 +15,13 @@ def asked_by_name(
 ) -> frozenset[AttributeName]:
     """Those of `names` that the provider sends because a question of ours names them.
 
-    A country's node sends the minimum data set in any case. An OpenID provider sends what the scopes of our registration
-    stand for. A SAML provider is asked for nothing by name: its own configuration says what it sends.
+    A country's node sends the minimum data set in any case, and over STORK the identifier alone. An OpenID provider sends
+    what the scopes of our registration stand for. A SAML provider is asked for nothing by name: its own configuration says
+    what it sends.
     """
+    if provider.protocol == "stork":
+        rows = [catalogue.attributes[name] for name in names if name in catalogue.attributes]
+        return frozenset(row.name for row in rows if row.stork and row.stork != EIDENTIFIER)
     if provider.peer is not None:
         rows = [catalogue.attributes[name] for name in names if name in catalogue.attributes]
         return frozenset(row.name for row in rows if row.eidas in NATURAL and row.eidas not in MINIMUM)

@@ -1,7 +1,7 @@
 """The algorithms, keys and times that a message must have: profiles as data. Each verification and signature names one.
 
 `SAML2INT` is for identity providers whose metadata is pinned (saml2int), `EIDAS` for another country's
-node (eIDAS Cryptographic Requirements). A set that is empty takes nothing.
+node (eIDAS Cryptographic Requirements), `STORK` for one whose keys are pinned. A set that is empty takes nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ RSA_OAEP_MGF1P = f"{_XMLENC}rsa-oaep-mgf1p"
 MGF1_SHA1 = f"{_XMLENC11}mgf1sha1"
 MGF1_SHA256 = f"{_XMLENC11}mgf1sha256"
 SHA1 = "http://www.w3.org/2000/09/xmldsig#sha1"
+RSA_SHA1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
 SHA256 = f"{_XMLENC}sha256"
 ECDH_ES = f"{_XMLENC11}ECDH-ES"
 KW_AES128 = f"{_XMLENC}kw-aes128"
@@ -110,6 +111,21 @@ EIDAS = Profile(
     max_age=300,
     certificate_dates=True,
     max_octets=256 * 1024,
+)
+
+# STORK of 2010 to 2015, held to what is sound today: its keys are pinned, and RSA of then is taken from 2048 bits
+STORK = replace(
+    SAML2INT,
+    name="stork",
+    signature_algorithms=_PKCS1 | _PSS | _ECDSA,
+    curves=_NIST | _BRAINPOOL,
+    certificate_dates=True,
+)
+# What the deviation `sha1_signature` adds to it, to verify and never to sign
+STORK_SHA1 = replace(
+    STORK,
+    signature_algorithms=STORK.signature_algorithms | {RSA_SHA1},
+    digests=STORK.digests | {SHA1},
 )
 
 # Publishers sign a list of nodes as few nodes may sign: RSA PKCS#1 v1.5, with a key of 2048 bits. `EIDAS` judges the

@@ -6,6 +6,7 @@
 | OpenID Connect, derived forms | we: `age_over_18`, `birth_year`, `resident_of`; others as CLAIM_FORM: `address_country` |
 | SAML | eduPerson and SCHAC as `urn:oid:...` |
 | eIDAS | Attribute Profile 1.4, natural and legal person |
+| STORK | 1.0 (D5.8), and the addresses of 2.0 |
 
 SAML and eIDAS name few derived forms, and none is asked for there.
 
@@ -53,6 +54,7 @@ class AttributeType:
     `claim` and `scope` are those of OpenID Connect (scope "" where only `claims` asks for it), `eidas` is "" where eIDAS
     has no attribute of the same meaning, `saml` has the usual names, each with the part of an address that it holds or "".
     `values` are the words of a closed set, () where any may come. `persons` are the kinds of sign-in that can have it.
+    `stork` is as `eidas`.
     """
 
     name: AttributeName
@@ -64,6 +66,7 @@ class AttributeType:
     saml: Mapping[str, str] = field(default_factory=dict)
     values: tuple[str, ...] = ()
     persons: frozenset[PersonKind] = EVERYBODY
+    stork: str = ""
 
     @property
     def eidas_name(self) -> str:
@@ -100,6 +103,7 @@ def _attribute(
         claim=claim or name,
         scope=scope,
         eidas=_NATURAL + eidas if eidas else "",
+        stork=f"http://www.stork.gov.eu/1.0/{_STORK[name]}" if name in _STORK else "",
         saml={f"urn:oid:{oid}": "" if part == "all" else part for part, oid in oids.items()},
         persons=persons,
     )
@@ -147,6 +151,20 @@ _TITLES = {
     "represented_person_identifier": "Personal identifier of the other person",
     "represented_address": "Address of the other person",
     "mandate": "Mandate to act for somebody",
+}
+_STORK = {
+    "family_name": "surname",
+    "given_name": "givenName",
+    "birthdate": "dateOfBirth",
+    "person_identifier": "eIdentifier",
+    "gender": "gender",
+    "nationality": "nationalityCode",
+    "place_of_birth": "placeOfBirth",
+    "address": "canonicalResidenceAddress",
+    "email": "eMail",
+    "birth_family_name": "inheritedFamilyName",
+    "legal_person_identifier": "eLPIdentifier",
+    "legal_name": "legalName",
 }
 _STANDARD_ATTRIBUTES = (
     _attribute("family_name", AttributeKind.NAME, scope="profile", eidas="CurrentFamilyName", all="2.5.4.4"),

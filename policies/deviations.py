@@ -21,8 +21,9 @@ NO_SCOPING = "no_scoping"
 ORIGINAL_ISSUER = "original_issuer"
 TOKEN_ENDPOINT_AUDIENCE = "token_endpoint_audience"
 PLAIN_BASIC = "plain_basic"
+SHA1_SIGNATURE = "sha1_signature"
 
-PROFILES = ("eidas", "saml2int", "openid")  # the first two as `connectors.profiles` names them
+PROFILES = ("eidas", "saml2int", "stork", "openid")  # the first three as `connectors.profiles` names them
 _USUAL: Mapping[str, frozenset[str]] = {
     "eidas": frozenset(
         (
@@ -38,6 +39,7 @@ _USUAL: Mapping[str, frozenset[str]] = {
 _BY_REGISTRATION: Mapping[str, frozenset[str]] = {
     "eidas": frozenset((REGISTERED_COUNTRY, NO_PROTOCOL_VERSION)),
     "saml2int": frozenset((AES_CBC, NO_SCOPING, ORIGINAL_ISSUER)),
+    "stork": frozenset((SHA1_SIGNATURE,)),
     "openid": frozenset((TOKEN_ENDPOINT_AUDIENCE, PLAIN_BASIC)),
 }
 

@@ -149,12 +149,33 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class StorkPeer:
+    """Another country's node that speaks STORK, which has no metadata: its address and its keys are in its registration."""
+
+    entity_id: EntityId
+    # ISO 3166-1 alpha-2
+    country: str
+    # where our questions to it go, or our answers
+    url: str
+    # DER of the certificates whose keys sign its messages
+    certificates: tuple[bytes, ...] = field(repr=False)
+    source: Source
+    # DER of the certificate to which what we send is encrypted; b"" sends it signed alone
+    encryption_certificate: bytes = field(default=b"", repr=False)
+    # Whether it is a middleware country's (V-IDP), or asks us as one: then each request says for which service it is
+    middleware: bool = False
+    # the id by which it knows us as a service (SPID); "" names none
+    sp_id: str = ""
+    deviations: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class RequestingNode:
     """A receiving node of another country, which asks this sending node about its citizens."""
 
     node_id: NodeId
     title: Translated
-    peer: Peer
+    peer: Peer | StorkPeer
     source: Source
     # Whether it may learn that the citizen refused (decision 0000.29)
     tell_refusal: bool = False
@@ -191,9 +212,9 @@ class IdentityProvider:
     source: Source
     # "redirect" or "post"
     binding: str = "redirect"
-    # "saml", "oidc", or "eidas" for a country's node: then `peer` says where its metadata is, and `metadata` is empty
+    # "saml", "oidc", or "eidas" or "stork" for a country's node: then `peer` knows it, and `metadata` is empty
     protocol: str = "saml"
-    peer: Peer | None = None
+    peer: Peer | StorkPeer | None = None
     # the ladder of these names; "" where the file says what each of them is
     ladder: str = ""
     # Whether its scheme is notified (Regulation (EU) 910/2014 art. 9): what a sending node may call its levels
@@ -224,6 +245,11 @@ class IdentityProvider:
     family: ProviderId = ProviderId("")
     # the kinds of person that it may vouch for
     persons: frozenset[PersonKind] = NATURAL_ALONE
+
+    @property
+    def pinned(self) -> bool:
+        """Whether its registration has its keys and addresses: no metadata of its is fetched."""
+        return not isinstance(self.peer, Peer) and not self.federation
 
     @property
     def fetched(self) -> bool:

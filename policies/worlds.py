@@ -160,7 +160,8 @@ def source_of_everything(catalogue: Catalogue, kind: PersonKind) -> SourceKind:
 def _wires(provider: IdentityProvider, catalogue: Catalogue, kind: PersonKind) -> frozenset[tuple[AttributeName, str, str]]:
     had = {name: one for name, one in catalogue.attributes.items() if kind in one.persons}
     if provider.peer is not None:  # a country's node: its profile fixes the names
-        return frozenset((name, "", one.eidas_name) for name, one in had.items() if one.eidas_name)
+        wires = [(name, one.stork if provider.protocol == "stork" else one.eidas_name) for name, one in had.items()]
+        return frozenset((name, "", wire) for name, wire in wires if wire)
     named = [(name, part, wire) for wire, (name, part) in provider.attributes.items()]
     named += [(latin_name(name), "", wire) for wire, name in provider.latin.items()]
     return frozenset(one for one in named if one[0].removesuffix(f".{LATIN}") in had)

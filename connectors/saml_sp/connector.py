@@ -31,27 +31,19 @@ from connectors.saml_sp.logout import HeardLogout, session_name
 from connectors.saml_sp.proxying import check_authorities, scoped
 from connectors.saml_sp.registration import SCOPED, check_registration, in_scope, raf_values
 from connectors.signatures.parse import from_post
+from connectors.signatures.shapes import OR_ENCRYPTED, RESPONSE
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
-from connectors.signatures.xmldsig import Shape, verify
+from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signed_messages import foreseen, signed_for_browser
-from connectors.wire.names import ARTIFACT, POST, REDIRECT, saml, samlp
+from connectors.wire.names import ARTIFACT, POST, REDIRECT
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion, Offered, Scoping, SourceSession
 from policies.deviations import NO_SCOPING
 from policies.errors import AssertionRejected, AssuranceTooLow, SignatureInvalid
 from policies.parties import IdentityProvider
 
-RESPONSE = Shape(
-    root=samlp("Response"),
-    inner=saml("Assertion"),
-    issuer=saml("Issuer"),
-    several="one_assertion",
-    absent={saml("EncryptedAssertion"): "encrypted_assertion"},
-)
-# Where we have a key to which assertions are encrypted: the Response around them must be signed, for anybody can encrypt
-OR_ENCRYPTED = replace(RESPONSE, opaque=saml("EncryptedAssertion"), absent={})
 REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
 _EIDAS = frozenset(level.uri for level in LevelOfAssurance)
 

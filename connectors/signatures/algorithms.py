@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 
 Scheme = Literal["pkcs1", "pss", "ecdsa"]
 
@@ -31,10 +31,12 @@ def _known() -> Mapping[str, SignatureAlgorithm]:
             SignatureAlgorithm(f"{newer}{digest.name}-rsa-MGF1", "pss", digest),
             SignatureAlgorithm(f"{more}ecdsa-{digest.name}", "ecdsa", digest),
         ]
+    # In no profile: taken by the deviation `sha1_signature` alone, to verify
+    found.append(SignatureAlgorithm("http://www.w3.org/2000/09/xmldsig#rsa-sha1", "pkcs1", SHA1()))  # noqa: S303
     return {algorithm.uri: algorithm for algorithm in found}
 
 
-# SHA-1, MD5, DSA and every HMAC are absent: for us they do not exist.
+# MD5, DSA, ECDSA with SHA-1 and every HMAC are absent: for us they do not exist.
 ALGORITHMS = _known()
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 RSA_PSS_SHA256 = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"

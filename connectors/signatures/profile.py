@@ -39,9 +39,11 @@ DIGESTS: Mapping[str, Callable[..., "hashlib._Hash"]] = {
     SHA256_URI: hashlib.sha256,
     "http://www.w3.org/2001/04/xmldsig-more#sha384": hashlib.sha384,
     "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,
+    # In no profile: taken by the deviation `sha1_signature` alone
+    f"{DS}sha1": hashlib.sha1,
 }
 # The names of hashlib and pyca
-DIGEST_URIS: Mapping[str, str] = dict(zip(("sha256", "sha384", "sha512"), DIGESTS, strict=True))
+DIGEST_URIS: Mapping[str, str] = dict(zip(("sha256", "sha384", "sha512", "sha1"), DIGESTS, strict=True))
 
 _INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
 _SIGNED_INFO_CHILDREN = [f"{{{DS}}}{name}" for name in ("CanonicalizationMethod", "SignatureMethod", "Reference")]

@@ -1,5 +1,7 @@
 """The shapes of the messages of SAML, for `xmldsig.verify`."""
 
+from dataclasses import replace
+
 from connectors.signatures.parse import SIGNED_METADATA
 from connectors.signatures.xmldsig import Shape
 from connectors.wire.names import listed, md, saml, samlp
@@ -14,6 +16,17 @@ ARTIFACT_RESPONSE = Shape(root=samlp("ArtifactResponse"), issuer=saml("Issuer"),
 # Single logout by POST (§3.7)
 LOGOUT_REQUEST = Shape(root=samlp("LogoutRequest"), issuer=saml("Issuer"))
 LOGOUT_RESPONSE = Shape(root=samlp("LogoutResponse"), issuer=saml("Issuer"))
+
+# A response of an identity provider: it is signed, or its one assertion, or both
+RESPONSE = Shape(
+    root=samlp("Response"),
+    inner=saml("Assertion"),
+    issuer=saml("Issuer"),
+    several="one_assertion",
+    absent={saml("EncryptedAssertion"): "encrypted_assertion"},
+)
+# Where we have a key to which assertions are encrypted: the Response around them must be signed, for anybody can encrypt
+OR_ENCRYPTED = replace(RESPONSE, opaque=saml("EncryptedAssertion"), absent={})
 
 # A response whose assertion is encrypted, as eIDAS has it: nothing in it is signed but the whole
 ENCRYPTED_RESPONSE = Shape(

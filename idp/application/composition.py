@@ -149,7 +149,7 @@ def _city(parts: SiteParts) -> CitySite:
         frontends=frontends,
         screens=CityScreens(role=role, pages=parts.pages, catalogue=configuration.catalogue),
         logins=_logins(parts),
-        protocols=("saml", "eidas", "oidc"),
+        protocols=("saml", "eidas", "stork", "oidc"),
         catalogue=configuration.catalogue,
         sealer=parts.sealer,
         pages=parts.pages,

@@ -10,7 +10,7 @@ from connectors.formats.service_provider import read_service_provider
 from connectors.metadata.approval import certificate_words
 from idp.ledger.canonical_json import Json, jcs
 from policies.load import Configuration
-from policies.parties import Peer, RelyingParty
+from policies.parties import Peer, RelyingParty, StorkPeer
 
 # So many digits of a hash tell two keys apart for a person
 _TOLD = 16
@@ -75,8 +75,12 @@ def _certificate(der: bytes) -> str:
     return f"the certificate {certificate_words(der)}"
 
 
-def _of_peer(peer: Peer) -> Iterator[str]:
+def _of_peer(peer: Peer | StorkPeer) -> Iterator[str]:
     yield from map(_certificate, peer.certificates)
+    if isinstance(peer, StorkPeer):
+        if peer.encryption_certificate:
+            yield f"the certificate {certificate_words(peer.encryption_certificate)} to encrypt to"
+        return
     for der in peer.anchors:
         yield f"the anchor {certificate_words(der)}"
     if peer.digest:

@@ -16,7 +16,7 @@ from idp.protocols.saml.deviation_guard import switch_name
 from idp.store import tables
 from idp.store.switches.switch import DEVIATION
 from idp.store.switches.switches import Switches, faults_of_switches, fix_of_switch
-from policies.deviations import AES_CBC
+from policies.deviations import AES_CBC, SHA1_SIGNATURE
 from policies.errors import StoreUnavailable
 from policies.parties import Source
 
@@ -39,7 +39,8 @@ def _registered(source: Source, names: frozenset[str]) -> Iterator[DoctorFinding
     for one in named(names):
         what, why = f"`{one.name}` is switched on. {one.what}", f"{one.forbidden_by} {one.bound}"
         fix = "Ask its operator to mend it, and remove the name when they have."
-        yield NOTICE(source, "deviations", what, why, fix)
+        # What others call broken is an alarm, until it is gone
+        yield (WARNING if one.name == SHA1_SIGNATURE else NOTICE)(source, "deviations", what, why, fix)
 
 
 def _switched_off(case: Examination) -> Iterator[DoctorFinding]:

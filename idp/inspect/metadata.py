@@ -138,8 +138,8 @@ def facts_told(facts: PeerFacts) -> dict[str, object]:
 def _registered(options: Options) -> tuple[Peer, bool, int]:
     """The node of this name in a configuration, whether that is a demo's, and how long the metadata may hold."""
     settings, configuration, _ = load_all(given(options.config))
-    asked = {str(p.provider_id): p.peer for p in configuration.providers.values() if p.peer is not None}
-    asking = {str(node.node_id): node.peer for node in configuration.nodes.values()}
+    asked = {str(p.provider_id): p.peer for p in configuration.providers.values() if isinstance(p.peer, Peer)}
+    asking = {str(node.node_id): node.peer for node in configuration.nodes.values() if isinstance(node.peer, Peer)}
     named = {**asked, **asking}
     if options.party not in named:
         raise could_not(f"the configuration has no country's node {options.party!r}: {', '.join(named) or 'none at all'}.")

@@ -18,10 +18,10 @@ from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.peers import PeerInUse, Peers, in_use
 from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.saml_sp.connector import OR_ENCRYPTED, RESPONSE, SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.parse import MAX_PARAMETER, attributes, from_post, parse_metadata
 from connectors.signatures.pinned_keys import PinnedKey
-from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE, OR_ENCRYPTED, RESPONSE
 from connectors.signatures.signer import DecryptionKey, NoSigner
 from connectors.signatures.xmldsig import Shape
 from connectors.wire.names import UNSPECIFIED, saml

@@ -17,7 +17,7 @@ from connectors.wire.claims import read_object
 from idp.keys.folder import BrokerKeys
 from policies.errors import AssertionRejected, Problem
 from policies.load import Configuration
-from policies.parties import IdentityProvider, Peer, RelyingParty
+from policies.parties import IdentityProvider, Peer, RelyingParty, StorkPeer
 
 _FIX = "Ask its operator for a new key. See that ours are good: `ciconia keys rotate` makes one, on a machine with entropy."
 
@@ -49,7 +49,7 @@ def shared_factor_problems(configuration: Configuration, keys: BrokerKeys) -> It
 
 
 def _problem(
-    registered: IdentityProvider | Peer | RelyingParty, key: str, moduli: Iterator[int], own: Collection[int]
+    registered: IdentityProvider | Peer | StorkPeer | RelyingParty, key: str, moduli: Iterator[int], own: Collection[int]
 ) -> Iterator[Problem]:
     for modulus in moduli:
         try:
@@ -68,8 +68,9 @@ def _of_provider(provider: IdentityProvider) -> Iterator[int]:
         yield from modulus_of(certificate)
 
 
-def _of_peer(peer: Peer) -> Iterator[int]:
-    for certificate in (*peer.certificates, *peer.anchors):
+def _of_peer(peer: Peer | StorkPeer) -> Iterator[int]:
+    further = peer.anchors if isinstance(peer, Peer) else filter(None, [peer.encryption_certificate])
+    for certificate in (*peer.certificates, *further):
         yield from modulus_of(certificate)
 
 

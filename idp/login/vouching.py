@@ -4,7 +4,7 @@ from idp.login.eligible import Nodes
 from idp.login.role import Reach
 from idp.login.suspension import Suspension
 from policies.errors import PeerUnavailable
-from policies.parties import IdentityProvider
+from policies.parties import IdentityProvider, Peer
 
 
 class Vouching:
@@ -18,12 +18,11 @@ class Vouching:
 
         Raises `PeerUnavailable`.
         """
-        pinned = provider.peer is None and not provider.federation
-        return "" if pinned else self._nodes.digest(provider, now)
+        return "" if provider.pinned else self._nodes.digest(provider, now)
 
     def is_known(self, provider: IdentityProvider, now: int) -> bool:
         """A pinned identity provider always is; a country's node while its metadata holds."""
-        return provider.peer is None or self._holds(provider, now)
+        return not isinstance(provider.peer, Peer) or self._holds(provider, now)
 
     def stands(self, provider: IdentityProvider, now: int) -> bool:
         """The same, and of a federation's member, too."""
@@ -33,7 +32,7 @@ class Vouching:
         """Whether it can be asked. Of a family nobody knows: each member stands for itself."""
         if self._suspension.source_off(provider):
             return Reach.OFF
-        known = provider.peer is None and not provider.fetched and not provider.federation
+        known = provider.pinned and not provider.fetched
         reached = known or provider.members or self._nodes.available(provider, now)
         return Reach.OPEN if reached else Reach.AWAY
 

@@ -59,7 +59,7 @@ def looks_of(
 
 def pinned(configuration: Configuration) -> int:
     """How many identity providers need no metadata of theirs to be fetched."""
-    return sum(provider.peer is None and not provider.federation for provider in configuration.providers.values())
+    return sum(provider.pinned for provider in configuration.providers.values())
 
 
 # Kinds of keys of which each has to have one that counts

@@ -42,6 +42,11 @@ discovered_url = _at("/saml/discovered")
 node_entity_id = _at("/eidas/metadata")
 # The address to which other countries' responses come.
 node_acs_url = _at("/eidas/acs")
+# Our name among countries that speak STORK, in either role: the Issuer of our messages. Nothing is served there.
+stork_entity_id = _at("/stork")
+# The address to which their responses come, and the one to which they send their citizens with a request.
+stork_acs_url = _at("/stork/acs")
+stork_sso_url = _at("/stork/sso")
 # The address at which relying parties redeem codes.
 token_endpoint = _at("/token")
 

@@ -38,11 +38,20 @@ WAIT_SECONDS = 5.0
 # Files of ours from memory, and the question whether we are here
 CHEAP = frozenset({"/style.css", "/mark.svg", "/logo.svg", "/logo.png", "/healthz"})
 # Messages of SAML are posted here; every other body is a form
-MESSAGES = ("/saml/", "/eidas/acs", "/eidas/sso")
+MESSAGES = ("/saml/", "/eidas/acs", "/eidas/sso", "/stork/")
 PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(
     ("/userinfo", "/userinfo/receipt", "/saml/artifact", "/saml/ecp", "/why")
 )
-STEPS = ("/saml/acs", "/saml/discovered", "/eidas/acs", "/oidc/callback/", "/login/", "/logout/", "/saml/idp/logout")
+STEPS = (
+    "/saml/acs",
+    "/saml/discovered",
+    "/eidas/acs",
+    "/stork/acs",
+    "/oidc/callback/",
+    "/login/",
+    "/logout/",
+    "/saml/idp/logout",
+)
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none
 COOKIES = re.compile(rb"__Host-(?:[la]-|logout=)")
 # A browser says so if a page of another site asks

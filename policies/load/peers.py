@@ -11,9 +11,12 @@ from ipaddress import ip_network
 from policies.deviations import by_registration, usual
 from policies.load.redirects import fault_of_address
 from policies.load.table import URI, Table, nearest
-from policies.parties import EntityId, NodeId, Peer, RequestingNode
+from policies.parties import EntityId, NodeId, Peer, RequestingNode, StorkPeer
 
 KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks", "anchors", "revocation")
+STORK_KEYS = ("url", "certificates", "encryption_certificate", "middleware", "sp_id")
+# of a node that asks us: the protocols in which it may
+_PROTOCOLS = {"eidas": "eidas", "stork": "stork"}
 _LABELLED = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\s*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CERTIFICATE_FIX = (
@@ -41,6 +44,13 @@ _LEAST_PREFIX = {4: 8, 6: 16}
 _URL_FIX = 'write metadata_url = "https://...": where its metadata is served.'
 # X.690 §8.1.3: a SEQUENCE, and the bit that says that the length has octets of its own
 _SEQUENCE, _LONG_FORM = 0x30, 0x80
+_STORK_URL_FIX = 'write url = "https://...": where the browser takes our messages to it (STORK has no metadata).'
+_STORK_CERTIFICATE_FIX = (
+    "put its certificate, from a source that you trust, into metadata/NAME.pem, and name it: STORK has no metadata."
+)
+# SPIDType of the schema, in the capitals in which engines send it
+_SP_ID = re.compile(r"[A-Z0-9._-]{1,20}")
+_SP_ID_FIX = 'write sp_id = "STORKHAVEN": the id of up to 20 capitals and digits by which it knows your services.'
 
 
 def read_node(table: Table, files: Mapping[str, bytes]) -> RequestingNode:
@@ -48,7 +58,11 @@ def read_node(table: Table, files: Mapping[str, bytes]) -> RequestingNode:
     node = RequestingNode(
         node_id=NodeId(table.identifier("id")),
         title=table.translated("title", "Node of the Netherlands"),
-        peer=read_peer(table, files),
+        peer=(
+            read_stork_peer(table, files)
+            if table.choice("protocol", _PROTOCOLS, "eidas", required=False) == "stork"
+            else read_peer(table, files)
+        ),
         source=table.source("id"),
         tell_refusal=table.flag("tell_refusal"),
         persons=table.persons(),
@@ -74,6 +88,30 @@ def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
         revocation=_revocation(table, files),
         deviations=read_deviations(table, "eidas"),
         further_certificates=certificates[1:],
+    )
+
+
+def read_stork_peer(table: Table, files: Mapping[str, bytes]) -> StorkPeer:
+    """The keys of a peer that speaks STORK, in a provider's or a node's table. Problems go to the table's list."""
+    url = table.text("url", _STORK_URL_FIX)
+    if url and (fault := fault_of_address(url)):
+        table.problem("url", fault, _STORK_URL_FIX)
+    certificates = read_certificates(table, files, "certificates", _STORK_CERTIFICATE_FIX)
+    encrypting: tuple[bytes, ...] = ()
+    if "encryption_certificate" in table:
+        encrypting = read_certificates(table, files, "encryption_certificate", _STORK_CERTIFICATE_FIX)
+    middleware = table.flag("middleware")
+    sp_id = table.matching("sp_id", _SP_ID, _SP_ID_FIX, default="")
+    return StorkPeer(
+        entity_id=EntityId(table.matching("entity_id", URI, "write the Issuer of its messages, sign by sign.")),
+        country=table.country("country"),
+        url=url,
+        certificates=certificates,
+        source=table.source("entity_id"),
+        encryption_certificate=encrypting[0] if encrypting else b"",
+        middleware=middleware,
+        sp_id=sp_id,
+        deviations=read_deviations(table, "stork"),
     )
 
 

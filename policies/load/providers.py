@@ -11,11 +11,20 @@ from policies.forms import MULTIPLE, AttributeKind
 from policies.load import openid_registration as openid
 from policies.load import peers
 from policies.load import saml_registration as saml
-from policies.load.ladders import read_ladder
+from policies.load.ladders import read_ladder, shipped
 from policies.load.table import LEVELS, URI, Table, nearest
-from policies.parties import ALSO_TEST, ONLY_TEST, EntityId, IdentityProvider, ProviderId, SubjectNamespace
+from policies.parties import (
+    ALSO_TEST,
+    ONLY_TEST,
+    EntityId,
+    IdentityProvider,
+    ProviderId,
+    StorkPeer,
+    SubjectNamespace,
+)
 from policies.registrations.saml_registration import SamlRegistration
 
+_STORK = "stork"
 _BINDINGS = {"redirect": "redirect", "post": "post"}
 _TEST = {word: word for word in (ONLY_TEST, ALSO_TEST)}
 # The keys that not every protocol has
@@ -25,7 +34,12 @@ _OF_SAML = (
     *saml.KEYS,
 )
 _OF_OPENID = ("metadata", "attributes", "subject", "notified", "networks", "logout_upstream", *openid.KEYS)
-_PROTOCOLS = {"saml": _OF_SAML, "eidas": ("entity_id", "binding", *peers.KEYS), "oidc": _OF_OPENID}
+_PROTOCOLS = {
+    "saml": _OF_SAML,
+    "eidas": ("entity_id", "binding", *peers.KEYS),
+    "oidc": _OF_OPENID,
+    "stork": ("entity_id", *peers.STORK_KEYS),
+}
 # SAML Core 2.0 §8.3. The last two identify nobody for good, and are for providers whose `subject` is an attribute
 _NAME_ID_FORMATS = {
     "persistent": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
@@ -57,8 +71,8 @@ Target = tuple[AttributeName, str]
 def read_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue, ladders: Ladders) -> IdentityProvider:
     """One identity provider or one country's node. Problems go to the table's list."""
     protocol = table.choice("protocol", {word: word for word in _PROTOCOLS}, "saml", required=False)
-    if protocol == "eidas":
-        provider = _country_node(table, files, ladders)
+    if protocol in ("eidas", "stork"):
+        provider = _country_node(table, files, ladders, protocol)
     else:
         provider = _identity_provider(table, files, catalogue, ladders, of_openid=protocol == "oidc")
     for other, keys in _PROTOCOLS.items():
@@ -155,9 +169,12 @@ def _name_id_format(table: Table, subject: str) -> str:
     return found
 
 
-def _country_node(table: Table, files: Mapping[str, bytes], ladders: Ladders) -> IdentityProvider:
-    """Its attributes, its identifier and its endpoints are what the profile and its signed metadata say."""
-    peer, (ladder, levels) = peers.read_peer(table, files), read_levels(table, ladders, of_node=True)
+def _country_node(table: Table, files: Mapping[str, bytes], ladders: Ladders, protocol: str) -> IdentityProvider:
+    """Its attributes and its identifier are what the profile says."""
+    ladder, levels = _qaa(table) if protocol == "stork" else read_levels(table, ladders, of_node=True)
+    peer = peers.read_stork_peer(table, files) if protocol == "stork" else peers.read_peer(table, files)
+    if isinstance(peer, StorkPeer) and peer.middleware and not peer.sp_id:
+        table.problem("sp_id", "is missing: a middleware wants to know for which service.", 'write sp_id = "STORKHAVEN".')
     return IdentityProvider(
         provider_id=ProviderId(table.identifier("id")),
         title=table.translated("title", "Estonia"),
@@ -172,11 +189,31 @@ def _country_node(table: Table, files: Mapping[str, bytes], ladders: Ladders) ->
         source=table.source("id"),
         sphere=table.sphere(),
         test=table.choice("test", _TEST, "", required=False),
-        binding=table.choice("binding", _BINDINGS, "redirect", required=False),
-        protocol="eidas",
+        # STORK's requests and answers go by POST alone
+        binding="post" if protocol == "stork" else table.choice("binding", _BINDINGS, "redirect", required=False),
+        protocol=protocol,
         peer=peer,
         persons=table.persons(),
     )
+
+
+def _qaa(provider: Table) -> tuple[str, Mapping[str, LevelOfAssurance]]:
+    """The level of each QAA, by its number: never upward, and never empty. QAA 1 is below every level."""
+    known = {word: level for word, level in shipped()[_STORK].levels.items() if word.isdigit()}
+    fix = 'write [assurance] with lines such as "3" = "substantial", or leave it out.'
+    table = provider.table("assurance", fix, required=False)
+    if table is None:
+        return _STORK, known
+    words = {word: table.choice(word, LEVELS, LevelOfAssurance.LOW) for word in table.names()}
+    if not words:
+        provider.problem("assurance", "is empty, and empty means nothing at all.", fix)
+    for word, level in words.items():
+        if word not in known:
+            table.problem(word, "is no QAA that reaches a level.", "name 2, 3 or 4.")
+        elif level > known[word]:
+            surely = known[word].label
+            table.problem(word, f"is {surely}, and levels are never mapped upward.", f'write "{surely}".')
+    return "", words
 
 
 def _targets(provider: Table, catalogue: Catalogue) -> Mapping[str, Target]:

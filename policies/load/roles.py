@@ -38,7 +38,8 @@ def _of_city(configuration: Configuration, country: str) -> Iterator[Problem]:
     fix = f'remove the file, or write role = "{NODE}" in {SETTINGS}.'
     for node in configuration.nodes.values():
         yield _problem(node.source, "id", "only a node is asked by other countries, and this is a city.", fix)
-    if not country and _nodes_asked(configuration):
+    stork = any(one.protocol == "stork" for one in configuration.providers.values())
+    if not country and (stork or _nodes_asked(configuration)):
         yield _country_missing("is missing: a country's node wants to know which country asks.")
 
 
@@ -53,7 +54,7 @@ def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
     if not country:
         yield _country_missing("is missing: a node answers for one country.")
     for provider in configuration.providers.values():
-        if provider.protocol == "eidas":
+        if provider.protocol in ("eidas", "stork"):
             what = "a node asks identity providers of its own country, and no other node."
             yield _problem(provider.source, "protocol", what, fix)
             continue

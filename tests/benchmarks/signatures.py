@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from connectors.formats.saml import read_signed_response
 from connectors.profiles import SAML2INT
-from connectors.saml_sp.connector import RESPONSE
+from connectors.signatures.shapes import RESPONSE
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.keys.file import RSA_BITS

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from connectors.profiles import SAML2INT
-from connectors.saml_sp.connector import RESPONSE as RESPONSE_SHAPE
 from connectors.signatures.parse import Element, canonical, parse_message
 from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.profile import EXC_C14N
+from connectors.signatures.shapes import RESPONSE as RESPONSE_SHAPE
 from connectors.signatures.xmldsig import verify
 from policies.errors import AssertionRejected
 from tests.connectors.forge import Reply, party, rsa_key, signed_reply

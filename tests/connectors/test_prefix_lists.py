@@ -8,9 +8,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from connectors.profiles import SAML2INT
-from connectors.saml_sp.connector import RESPONSE
 from connectors.signatures.parse import parse_message
 from connectors.signatures.pinned_keys import key_of_certificate
+from connectors.signatures.shapes import RESPONSE
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from tests.connectors import forge
@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from connectors.profiles import SAML2INT
-from connectors.saml_sp.connector import RESPONSE
+from connectors.signatures.shapes import RESPONSE
 from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.xmldsig import verify
 folder = Path(sys.argv[1])

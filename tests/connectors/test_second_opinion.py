@@ -13,12 +13,12 @@ from lxml import etree
 
 from connectors.checks import OPINION_CHECKS
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.saml_sp.connector import RESPONSE
 from connectors.signatures import second_opinion as module
 from connectors.signatures.algorithms import ALGORITHMS
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate, prepared
 from connectors.signatures.profile import EXC_C14N, MAX_PREFIXES
 from connectors.signatures.second_opinion import WORTH, another_verdict, second_opinion
+from connectors.signatures.shapes import RESPONSE
 from connectors.signatures.verification_result import Signed, SignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from policies.errors import AssertionRejected, SignatureInvalid

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from connectors.profiles import SAML2INT
-from connectors.saml_sp.connector import RESPONSE
 from connectors.signatures import second_reading as module
 from connectors.signatures.parse import (
     MAX_DEPTH,
@@ -19,6 +18,7 @@ from connectors.signatures.parse import (
 from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.second_reading import judge_reading, judge_reading_of_signed, of_expat, of_tree, restricted
+from connectors.signatures.shapes import RESPONSE
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from policies.errors import AssertionRejected

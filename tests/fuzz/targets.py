@@ -46,12 +46,20 @@ from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
 from connectors.metadata.judgement import facts_of_entity, facts_of_node, signed_octets
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.saml_sp.connector import OR_ENCRYPTED, RESPONSE, SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.parse import parse_canonical
 from connectors.signatures.redirect import verify_query
-from connectors.signatures.shapes import ARTIFACT_RESOLVE, ENCRYPTED_RESPONSE, LOGOUT_REQUEST, LOGOUT_RESPONSE, REQUEST
+from connectors.signatures.shapes import (
+    ARTIFACT_RESOLVE,
+    ENCRYPTED_RESPONSE,
+    LOGOUT_REQUEST,
+    LOGOUT_RESPONSE,
+    OR_ENCRYPTED,
+    REQUEST,
+    RESPONSE,
+)
 from connectors.signatures.signer import NoSigner
 from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify

@@ -82,6 +82,7 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/login/{login}/at/{provider}", {**of_login, "provider": "demo-ee"}, requested_cookies, {})),
         ("", Call("POST", "/saml/acs", cookies=asked_cookies, form=answer, cross_site=True)),
         ("", Call("POST", "/eidas/acs", cookies=asked_cookies, form=answer, cross_site=True)),
+        ("", Call("POST", "/stork/acs", cookies=asked_cookies, form=answer, cross_site=True)),
         ("", Call("POST", "/login/{login}/language", {"login": decided}, decided_cookies, {**form, "language": "et"})),
         ("", Call("POST", "/language", form={"language": "et", "page": things["sealed page"]})),
         ("", Call("POST", "/login/{login}/decision", {"login": decided}, only_strict, at_decision)),

@@ -16,15 +16,18 @@ The AuthnContext says nothing. The level is the attribute `citizenQAALevel`: a r
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from connectors.formats.grammar import XSI
+from connectors.formats.grammar import XSI, identifier, instant
 from connectors.formats.saml import attributes_in, read_frame
-from connectors.formats.saml_message import AssertionMessage
+from connectors.formats.saml_head import opened, read_status
+from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.formats.saml_response import AssertionFrame, ResponseHead, frame_element, success_element
 from connectors.formats.stork.registry import CITIZEN_QAA, STORK
 from connectors.formats.stork.values import Said, read_attributes, texts_of, write_attribute
 from connectors.signatures.elements import child
 from connectors.signatures.parse import Element
-from connectors.wire.names import saml
+from connectors.signatures.profile import SIGNATURE
+from connectors.signatures.verification_result import Signed
+from connectors.wire.names import saml, samlp
 from policies.errors import AssertionRejected
 
 _OBTAINED = "urn:oasis:names:tc:SAML:2.0:consent:obtained"
@@ -73,6 +76,28 @@ def assertion_element(assertion: StorkAssertion) -> Element:
     for uri, said in assertion.attributes:
         write_attribute(statement, uri, said)
     return root
+
+
+def read_response(signed: Signed) -> tuple[ResponseMessage, tuple[Element, ...]]:
+    """The Response of octets that a signature covered, and the plain assertions in it. Raises `AssertionRejected`."""
+    reader, found, issuer = opened(signed.tree(), "Response", ("Consent",), ("Destination", "InResponseTo"))
+    reader.optional(SIGNATURE)
+    reader.refuse(samlp("Extensions"), "extensions")
+    status, sub_status, _ = read_status(reader.one(samlp("Status"), "Status"))
+    held = reader.many(saml("Assertion"), saml("EncryptedAssertion"))
+    reader.end()
+    message = ResponseMessage(
+        response_id=identifier(found["ID"], "Response"),
+        issue_instant=instant(found["IssueInstant"], "Response"),
+        issuer=issuer,
+        destination=found["Destination"],
+        in_response_to=found["InResponseTo"],
+        status=status,
+        sub_status=sub_status,
+        assertions=(),
+        encrypted=sum(one.tag == saml("EncryptedAssertion") for one in held),
+    )
+    return message, tuple(one for one in held if one.tag == saml("Assertion"))
 
 
 def read_assertion(element: Element) -> StorkAssertionMessage:

@@ -78,8 +78,8 @@ def node_desk(config: Path, *, as_json: bool) -> Iterator[NodeDesk]:
     configure_logs()
     with trying(as_json=as_json), _unsure(as_json=as_json):
         settings, configuration, keys = load_all(config)
-        asked = {str(one.provider_id): one.peer for one in configuration.providers.values() if one.peer is not None}
-        asking = {str(one.node_id): one.peer for one in configuration.nodes.values()}
+        asked = {str(one.provider_id): one.peer for one in configuration.providers.values() if isinstance(one.peer, Peer)}
+        asking = {str(one.node_id): one.peer for one in configuration.nodes.values() if isinstance(one.peer, Peer)}
         yield NodeDesk(settings, configuration, keys, {**asked, **asking}, as_json)
 
 

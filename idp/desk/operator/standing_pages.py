@@ -12,7 +12,7 @@ from idp.keys.kinds import KINDS, KeyKind, own_encryptions
 from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER
 from idp.system.files import MAX_TEXT, read_regular
 from policies.identifiability import bits_needed
-from policies.parties import IdentityProvider, RelyingParty
+from policies.parties import IdentityProvider, RelyingParty, StorkPeer
 
 DIGITS = 12
 OFF = "off"
@@ -110,7 +110,7 @@ def countries(reader: OperatorReader, _asked: OperatorQuestion) -> Sequence[Bloc
 
 def _kind(one: IdentityProvider) -> str:
     if one.peer is not None:
-        return "eIDAS"
+        return "STORK" if isinstance(one.peer, StorkPeer) else "eIDAS"
     return f"{one.protocol}, by the federation {one.federation}" if one.federation else one.protocol
 
 

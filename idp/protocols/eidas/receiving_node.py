@@ -32,10 +32,10 @@ METADATA_LIFE = NODE_LIFE
 
 
 def known_peers(configuration: Configuration) -> Mapping[EntityId, Peer]:
-    """The nodes that we know: those we ask, or those that may ask us."""
-    asked = [provider.peer for provider in configuration.providers.values() if provider.peer is not None]
+    """The nodes that we know by their metadata: those we ask, or those that may ask us."""
+    asked = [provider.peer for provider in configuration.providers.values()]
     asking = [node.peer for node in configuration.nodes.values()]
-    return {peer.entity_id: peer for peer in [*asked, *asking]}
+    return {peer.entity_id: peer for peer in [*asked, *asking] if isinstance(peer, Peer)}
 
 
 def crossing_problems(settings: Settings, configuration: Configuration, keys: BrokerKeys) -> list[Problem]:

@@ -23,7 +23,7 @@ from idp.keys.secret_files import CLIENT_SECRET
 from idp.system.addresses import callback_url
 from policies.errors import AllRevoked, PeerUnavailable, Problem
 from policies.load import Configuration
-from policies.parties import IdentityProvider, ProviderId
+from policies.parties import IdentityProvider, Peer, ProviderId
 
 JWKS_PATH = "/oidc/jwks"
 
@@ -110,7 +110,7 @@ class Sources:
 
     def available(self, provider: IdentityProvider, now: int) -> bool:
         """See `Nodes`."""
-        if provider.peer is not None:
+        if isinstance(provider.peer, Peer):
             return self._peers.available(provider.entity_id, now)
         try:
             # A member of a family is parsed when it is asked: a list has fifty, and anybody may search all day
@@ -128,4 +128,4 @@ class Sources:
 def under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:
     """Whether the word of this provider counts under eIDAS: of a country's node, or of a notified scheme."""
     found = providers.get(provider_id)
-    return found is not None and (found.peer is not None or found.notified)
+    return found is not None and (isinstance(found.peer, Peer) or found.notified)

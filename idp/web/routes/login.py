@@ -2,7 +2,7 @@
 
 GET, POST, at the path of a frontend   a service asks
 GET  /saml/sso/unsolicited             a portal's link, for a service that asked nothing
-POST /saml/acs, /eidas/acs             back from the identity provider: its answer is judged, the citizen asked or informed
+POST /saml/acs, /eidas/acs, /stork/acs back from the identity provider: its answer is judged, the citizen asked or informed
 GET, POST /saml/acs/artifact           the same by an artifact, of which we then fetch the answer
 GET  /oidc/callback/{provider}         the same from an OpenID provider, of which we then fetch the answer
 

@@ -11,8 +11,10 @@ from connectors.formats.stork.values import Said, StorkComplex, StorkText
 from connectors.signatures.parse import Element, canonical
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import UNSPECIFIED
+from tests.connectors.metadata.node import NOW
 
-NOW = 1_790_000_000
+__all__ = ["NOW"]
+
 OURS, ACS = "https://city.example/stork", "https://city.example/stork/acs"
 PEPS, COLLEAGUE_REQUEST = "https://peps.example/PEPS", "https://peps.example/PEPS/ColleagueRequest"
 

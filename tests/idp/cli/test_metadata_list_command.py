@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from connectors.fetch import Fetcher
 from idp.application.load import load_all
 from idp.cli import app
-from policies.parties import NodeId, ProviderId
+from policies.parties import NodeId, Peer, ProviderId
 from tests.connectors.metadata.lists import Place, ee, publisher, signed, text
 from tests.connectors.metadata.node import DAY, NOW, curve_signer, key, rsa_signer
 from tests.connectors.metadata.test_several_certificates import LEAF, MIDDLE, NEXT, ROOT
@@ -111,7 +111,7 @@ def test_what_is_written_loads_as_it_is(run: Run, config: Path) -> None:
     configuration = load_all(config)[1]
     if config.name == "city":
         provider = configuration.providers[ProviderId("nl")]
-        assert provider.peer is not None
+        assert isinstance(provider.peer, Peer)
         assert (provider.title, provider.country, provider.namespace) == ({"en": "Netherlands"}, "NL", "eidas/NL")
         assert (provider.peer.entity_id, provider.peer.metadata_url) == (
             "https://nl.example/metadata",

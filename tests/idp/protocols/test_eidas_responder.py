@@ -81,7 +81,7 @@ def made(*nodes: PeerNode, until: int = NOW + 3600) -> tuple[ProxyService, Peers
         )
         registered[NodeId(node.name)] = RequestingNode(NodeId(node.name), {"en": node.name}, peer, source)
     peers = Peers(
-        {one.peer.entity_id: one.peer for one in registered.values()},
+        {one.peer.entity_id: one.peer for one in registered.values() if isinstance(one.peer, Peer)},
         role="connector",
         copies=copies,
         fetcher=Fetcher(demo=True),

@@ -108,6 +108,8 @@ async def _settled() -> None:
     [
         ("/saml/acs", REAL, Lane.BEGUN),
         ("/eidas/acs", REAL, Lane.BEGUN),
+        ("/stork/acs", REAL, Lane.BEGUN),
+        ("/stork/sso", REAL, Lane.NEW),
         ("/login/x/decision", {"cookie": b"a=b; __Host-a-x=1"}, Lane.BEGUN),
         ("/login/x/language", {"cookie": b"a=b; __Host-a-x=1"}, Lane.BEGUN),
         ("/logout/onward", {"cookie": b"__Host-logout=x"}, Lane.BEGUN),

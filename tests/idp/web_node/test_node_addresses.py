@@ -70,6 +70,7 @@ def test_the_metadata_is_renewed_before_half_of_it_is_over(browser: Browser, sta
         ("GET", "/.well-known/openid-configuration"),
         ("GET", "/jwks"),
         ("POST", "/eidas/acs"),
+        ("POST", "/stork/acs"),
         ("GET", "/login/AAAAAAAAAAAAAAAAAAAAAA/countries"),
         # It keeps nothing of a person that a page could show (decision 0000.26)
         ("GET", "/me"),

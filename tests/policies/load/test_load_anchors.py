@@ -40,7 +40,7 @@ def with_keys(file: str, keys: str, **beside: bytes) -> dict[str, bytes]:
 def peer_of(file: str, found: dict[str, bytes]) -> Peer:
     configuration = load(found)
     peer = configuration.providers[ProviderId("lv")].peer if file == LV else next(iter(configuration.nodes.values())).peer
-    assert peer is not None
+    assert isinstance(peer, Peer)
     return peer
 
 

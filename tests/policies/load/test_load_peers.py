@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from policies.assurance import LevelOfAssurance
 from policies.load import load
 from policies.load.peers import der_of_pem
-from policies.parties import NodeId, ProviderId, Source
+from policies.parties import NodeId, Peer, ProviderId, Source
 from tests.policies.load.files import COUNTRY_NODE, FILES, PEM, files, problems_of
 
 LV, NL = "providers/lv.toml", "nodes/nl.toml"
@@ -32,7 +32,7 @@ def test_a_country_is_asked_by_its_node() -> None:
         "http://eidas.europa.eu/NotNotified/LoA/substantial": LevelOfAssurance.LOW,
     }
     peer = provider.peer
-    assert peer is not None
+    assert isinstance(peer, Peer)
     assert peer.entity_id == provider.entity_id == "https://node.lv.example/eidas/metadata"
     assert (peer.country, peer.certificate, peer.source) == ("LV", DER, Source(LV, 6))
     assert peer.digest.startswith("2bb80d53")
@@ -42,9 +42,10 @@ def test_a_country_is_asked_by_its_node() -> None:
 @pytest.mark.spec("eidas.md §2 entity id is where metadata is served")
 def test_metadata_is_at_the_entity_id_unless_the_file_names_another_address() -> None:
     peer = load(files()).providers[ProviderId("lv")].peer
-    assert peer is not None
+    assert isinstance(peer, Peer)
     assert peer.metadata_url == peer.entity_id
     asking = load(files()).nodes[NodeId("nl")].peer
+    assert isinstance(asking, Peer)
     assert (asking.metadata_url, asking.entity_id) == (
         "https://metadata.nl.example/node.xml",
         "https://node.nl.example/eidas/metadata",
@@ -54,6 +55,7 @@ def test_metadata_is_at_the_entity_id_unless_the_file_names_another_address() ->
 def test_a_node_that_asks_is_read_with_its_lines() -> None:
     node = load(files()).nodes[NodeId("nl")]
     assert (node.title, node.tell_refusal, node.source) == ({"en": "Node of the Netherlands"}, True, Source(NL, 1))
+    assert isinstance(node.peer, Peer)
     assert (node.peer.country, node.peer.digest, node.peer.networks, node.peer.certificate) == ("NL", "", (), DER)
 
 
@@ -106,14 +108,14 @@ def test_a_network_of_somebodys_own_may_be_named(network: str) -> None:
     text = COUNTRY_NODE.replace('"10.1.0.0/16"', f'"{network}"')
     assert network in text
     peer = load(files(**{LV: text})).providers[ProviderId("lv")].peer
-    assert peer is not None
+    assert isinstance(peer, Peer)
     assert network in peer.networks
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "key", "fix"),
     [
-        ('"eidas"', '"stork"', 3, "protocol", '"saml", "eidas"'),
+        ('"eidas"', '"oauth"', 3, "protocol", '"saml", "eidas"'),
         ('binding = "post"', 'metadata = "metadata/demo-ee.xml"', 10, "metadata", 'protocol = "saml"'),
         ('binding = "post"', 'subject = "urn:x"', 10, "subject", "leave it out"),
         ('binding = "post"', "notified = true", 10, "notified", "leave it out"),
@@ -165,7 +167,7 @@ def test_an_entity_id_that_is_no_address_needs_the_address_of_the_metadata() -> 
     assert "the entity id is no absolute https address" in found.what
     named = urn.replace("binding", 'metadata_url = "https://node.lv.example/m"\nbinding')
     peer = load(files(**{LV: named})).providers[ProviderId("lv")].peer
-    assert peer is not None
+    assert isinstance(peer, Peer)
     assert peer.metadata_url == "https://node.lv.example/m"
 
 
@@ -215,7 +217,7 @@ def test_a_list_of_files_and_a_file_of_several_pin_each_certificate() -> None:
         files(**{CERTIFICATE: PEM + other}),
     ):
         peer = load(content).providers[ProviderId("lv")].peer
-        assert peer is not None
+        assert isinstance(peer, Peer)
         assert peer.certificates == (DER, b"\x30\x03\x02\x01\x07")
 
 

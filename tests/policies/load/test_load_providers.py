@@ -24,7 +24,7 @@ FILE = "providers/demo-ee.toml"
         ('"family_name"', '"family_name.first"', 11, "attributes.urn:oid:2.5.4.4", "family_name."),
         ('"family_name"', '"family_name."', 11, "attributes.urn:oid:2.5.4.4", "family_name, family_name.latin"),
         ('"address.locality"', '"address.latin"', 12, "attributes.urn:oid:2.5.4.7", "address.street"),
-        ('binding = "post"', 'protocol = "stork"', 7, "protocol", '"saml", "eidas"'),
+        ('binding = "post"', 'protocol = "oauth"', 7, "protocol", '"saml", "eidas"'),
         ('binding = "post"', 'metadata_url = "https://x.example"', 7, "metadata_url", 'protocol = "eidas"'),
         ('binding = "post"', 'name_id_format = "windows"', 7, "name_id_format", '"persistent", "unspecified"'),
         ('subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"', 'name_id_format = "email"', 8, "name_id_format", "'persistent'"),

@@ -1,0 +1,250 @@
+"""A country that speaks STORK, asked and heard: good answers become assertions, and each check refuses by its name."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any  # a test changes one field by its name
+
+import pytest
+from lxml import etree
+from xmlsec import constants
+
+from connectors.connector import Ask, Expectation, Inbound, Post
+from connectors.formats.saml_response import ResponseHead, failure_element
+from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE, QAA_NOT_SUPPORTED
+from connectors.formats.stork.request import StorkRequest, read_request
+from connectors.formats.stork.response import StorkAssertion, assertion_element, response_element
+from connectors.formats.stork.values import Said, StorkText
+from connectors.profiles import AES256_GCM, KW_AES256, STORK
+from connectors.signatures.decryption_keys import FileUnwrapper
+from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import key_of_certificate
+from connectors.signatures.shapes import REQUEST as REQUEST_SHAPE
+from connectors.signatures.verification_result import SignedMessage
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlenc import encrypt
+from connectors.stork import StorkConnector
+from policies.assurance import LevelOfAssurance
+from policies.attributes import Address, AttributeName
+from policies.authentication import Requester
+from policies.catalogue import STANDARD
+from policies.deviations import SHA1_SIGNATURE
+from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, PeerUnavailable
+from policies.parties import EntityId, IdentityProvider, ProviderId, Source, StorkPeer, SubjectNamespace
+from tests.connectors import forge
+from tests.connectors.forge import rsa_key
+from tests.connectors.metadata.node import rsa_signer
+from tests.connectors.stork.made import ACS, ASSERTION, COLLEAGUE_REQUEST, NOW, OURS, PEPS, saying
+
+QAA = {"2": LevelOfAssurance.LOW, "3": LevelOfAssurance.SUBSTANTIAL, "4": LevelOfAssurance.HIGH}
+# What a person of no powers has
+PERSON = saying(mandate=None)
+TODAY = forge.How()
+OLD = forge.How(signature=constants.TransformRsaSha1, digest=constants.TransformSha1)
+HALF_OLD = forge.How(digest=constants.TransformSha1)
+Signing = forge.SigningParty
+BEGIN = datetime(2026, 11, 20, tzinfo=UTC)
+TO_US = rsa_signer(7)
+
+
+@pytest.fixture(scope="module")
+def peps() -> Signing:
+    return forge.party(forge.rsa_key(5, 2048), BEGIN)
+
+
+def registered(party: Signing, **changes: Any) -> IdentityProvider:
+    source = Source("providers/kh.toml", 1)
+    peer = StorkPeer(EntityId(PEPS), "KH", COLLEAGUE_REQUEST, (party.certificate,), source, sp_id="STORKHAVEN")
+    return forge.provider(
+        b"",
+        provider_id=ProviderId("kh"),
+        country="KH",
+        namespace=SubjectNamespace("stork/KH"),
+        entity_id=EntityId(PEPS),
+        attributes={},
+        assurance=QAA,
+        protocol="stork",
+        binding="post",
+        peer=replace(peer, **changes),
+    )
+
+
+def connector_to(party: Signing, **changes: Any) -> StorkConnector:
+    return StorkConnector(
+        provider=registered(party, **changes),
+        entity_id=OURS,
+        acs_url=ACS,
+        signer=rsa_signer(1),
+        unwrappers=[FileUnwrapper(rsa_key(7, 3072), TO_US.certificate, "ours")],
+        country="ST",
+        catalogue=STANDARD,
+    )
+
+
+EXPECTATION = Expectation(
+    provider_id=ProviderId("kh"),
+    request_id="_request0001",
+    issued_at=NOW - 60,
+    minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
+    force_authentication=True,
+)
+HEAD = ResponseHead("_response0001", NOW, ACS, "_request0001", PEPS)
+
+
+def posted(root: Element, party: Signing, how: forge.How = TODAY, ids: tuple[str, ...] = ("_response0001",)) -> Inbound:
+    return forge.post(forge.signed(etree.tostring(root), ids, party, how))
+
+
+def answer(party: Signing, assertion: StorkAssertion = PERSON, how: forge.How = TODAY, **head: Any) -> Inbound:
+    return posted(response_element(replace(HEAD, **head), assertion_element(assertion)), party, how)
+
+
+@pytest.mark.spec("eidas.md §20 middleware; eidas.md §20 level")
+def test_a_question_asks_for_the_need_alone_by_post_at_the_lowest_level_that_reaches(peps: Signing) -> None:
+    ask = Ask(
+        "login",
+        LevelOfAssurance.SUBSTANTIAL,
+        force_authentication=False,
+        attributes=(AttributeName("birthdate"), AttributeName("email"), AttributeName("phone_number")),
+        required=frozenset({AttributeName("birthdate")}),
+        requester=Requester("City of Storkhaven", "public"),
+    )
+    sent, expected = connector_to(peps).request(ask, NOW)
+    assert isinstance(sent, Post)
+    key = key_of_certificate(rsa_signer(1).certificate, STORK)
+    message = verify(base64.b64decode(dict(sent.fields)["SAMLRequest"]), [key], REQUEST_SHAPE, STORK)
+    assert isinstance(message, SignedMessage)
+    request: StorkRequest = read_request(message.signed)
+    assert (sent.url, request.destination, request.qaa) == (COLLEAGUE_REQUEST, COLLEAGUE_REQUEST, "3")
+    assert {one.name.removeprefix(BASE): one.required for one in request.attributes} == {
+        "eIdentifier": True,
+        "dateOfBirth": True,
+        "eMail": False,
+        "citizenQAALevel": False,
+    }
+    assert request.vidp is not None
+    assert (request.vidp.citizen_country, request.vidp.sp_id, request.country) == ("KH", "STORKHAVEN", "ST")
+    assert (request.sector_share, request.cross_sector_share, request.cross_border_share) == (False, False, False)
+    assert expected.force_authentication
+
+
+@pytest.mark.spec("eidas.md §21 assertion; eidas.md §21 level")
+def test_a_good_answer_is_a_person_in_our_words(peps: Signing) -> None:
+    found = connector_to(peps).receive(answer(peps), EXPECTATION, NOW)
+    assert found.subject == "KH/ST/0001"
+    assert found.offered.loa is LevelOfAssurance.SUBSTANTIAL
+    assert found.offered.attributes == {
+        "family_name": "Onasis",
+        "given_name": "Marí",
+        "birthdate": "1887-04-12",
+        "person_identifier": "KH/ST/0001",
+        "nationality": ("KH", "ST"),
+        "address": Address("Pikk 1", "10123", "Tallinn", "", "KH"),
+    }
+    assert found.deviations == ()
+
+
+@pytest.mark.parametrize(("said", "known"), [("1887", "1887"), ("188704", "1887-04"), ("18870412", "1887-04-12")])
+def test_a_partial_birth_date_stays_partial(peps: Signing, said: str, known: str) -> None:
+    partial = answer(peps, saying(mandate=None, dateOfBirth=Said(AVAILABLE, (StorkText(said),))))
+    assert connector_to(peps).receive(partial, EXPECTATION, NOW).offered.attributes[AttributeName("birthdate")] == known
+
+
+@pytest.mark.spec("eidas.md §21 encryption")
+def test_an_encrypted_assertion_is_opened_within_the_signature(peps: Signing) -> None:
+    held = encrypt(assertion_element(PERSON), TO_US.certificate, STORK, content=AES256_GCM, wrap=KW_AES256)
+    found = connector_to(peps).receive(posted(response_element(HEAD, held), peps), EXPECTATION, NOW)
+    assert found.subject == "KH/ST/0001"
+
+
+@pytest.mark.spec("eidas.md §21 signature; eidas.md §21 SHA-1")
+@pytest.mark.parametrize(("how", "check"), [(OLD, "signature_algorithm"), (HALF_OLD, "digest_algorithm")])
+def test_sha_1_is_refused_but_by_its_switch_which_the_answer_then_names(peps: Signing, how: forge.How, check: str) -> None:
+    old = answer(peps, how=how)
+    assert refusal(connector_to(peps), old) == check
+    switched = connector_to(peps, deviations=frozenset({SHA1_SIGNATURE}))
+    assert switched.receive(old, EXPECTATION, NOW).deviations == (SHA1_SIGNATURE,)
+    assert switched.receive(answer(peps), EXPECTATION, NOW).deviations == ()
+
+
+def test_a_forged_signature_of_sha_1_is_refused_by_the_switch_too(peps: Signing) -> None:
+    switched = connector_to(peps, deviations=frozenset({SHA1_SIGNATURE}))
+    assert refusal(switched, answer(forge.party(forge.rsa_key(6, 2048), BEGIN), how=OLD)) == "signature"
+
+
+def refusal(connector: StorkConnector, inbound: Inbound, now: int = NOW) -> str:
+    with pytest.raises(AssertionRejected) as refused:
+        connector.receive(inbound, EXPECTATION, now)
+    return refused.value.check
+
+
+def unsigned(_party: Signing) -> Inbound:
+    return forge.post(etree.tostring(response_element(HEAD, assertion_element(PERSON))))
+
+
+def signed_within_alone(party: Signing) -> Inbound:
+    return posted(response_element(HEAD, assertion_element(PERSON)), party, ids=("_assertion0001",))
+
+
+def two(party: Signing) -> Inbound:
+    root = response_element(HEAD, assertion_element(PERSON))
+    root.append(assertion_element(replace(PERSON, assertion_id="_assertion0002")))
+    return posted(root, party)
+
+
+def failure(party: Signing, sub_status: str = "") -> Inbound:
+    return posted(failure_element(HEAD, "urn:oasis:names:tc:SAML:2.0:status:Responder", sub_status), party)
+
+
+def identified(value: str) -> StorkAssertion:
+    return saying(mandate=None, eIdentifier=Said(AVAILABLE, (StorkText(value),)))
+
+
+def qaa(value: str) -> StorkAssertion:
+    return saying(mandate=None, citizenQAALevel=Said(AVAILABLE, (StorkText(value),)))
+
+
+@pytest.mark.spec("eidas.md §21 signature; eidas.md §21 for us; eidas.md §21 citizen's country; eidas.md §20 middleware")
+@pytest.mark.parametrize(
+    ("make", "check"),
+    [
+        (unsigned, "signature_missing"),
+        (signed_within_alone, "signature_missing"),
+        (lambda _party: answer(forge.party(forge.rsa_key(6, 2048), BEGIN)), "signature"),
+        (two, "one_assertion"),
+        (failure, "status"),
+        (lambda party: failure(party, QAA_NOT_SUPPORTED), "status"),
+        (lambda party: answer(party, in_response_to="_request0002"), "in_response_to"),
+        (lambda party: answer(party, issuer="https://peps.other/PEPS"), "issuer"),
+        (lambda party: answer(party, destination="https://city.example/saml/acs"), "destination"),
+        # A response for another service
+        (lambda party: answer(party, replace(PERSON, audience="https://other.example/stork")), "audience"),
+        (lambda party: answer(party, replace(PERSON, recipient="https://other.example/stork/acs")), "recipient"),
+        # A middleware that speaks of another country's citizen, or an identifier that was made for another country
+        (lambda party: answer(party, identified("SE/ST/0001")), "identifier_country"),
+        (lambda party: answer(party, identified("KH/SE/0001")), "identifier_recipient"),
+        (lambda party: answer(party, saying(mandate=None, eIdentifier=Said(NOT_AVAILABLE))), "identifier"),
+        (lambda party: answer(party, qaa("2")), "authn_context_too_low"),
+        (lambda party: answer(party, qaa("1")), "authn_context_unknown"),
+        (lambda party: answer(party, ASSERTION), "representation"),
+        (lambda party: answer(party, replace(PERSON, authn_instant=NOW - 3600)), "authn_instant_stale"),
+    ],
+)
+def test_what_does_not_hold_is_refused_by_its_check(peps: Signing, make: Callable[[Signing], Inbound], check: str) -> None:
+    assert refusal(connector_to(peps), make(peps)) == check
+
+
+def test_a_key_that_ended_is_no_key_and_a_level_that_nobody_reaches_asks_nobody(peps: Signing) -> None:
+    late = NOW + 400 * 86400
+    with pytest.raises(PeerUnavailable):
+        connector_to(peps).receive(answer(peps), EXPECTATION, late)
+    ask = Ask("login", LevelOfAssurance.HIGH, force_authentication=True, requester=Requester("City", "public"))
+    low = replace(registered(peps), assurance={"2": LevelOfAssurance.LOW})
+    connector = StorkConnector(
+        provider=low, entity_id=OURS, acs_url=ACS, signer=rsa_signer(1), unwrappers=(), country="ST", catalogue=STANDARD
+    )
+    with pytest.raises(AssuranceTooLow):
+        connector.request(ask, NOW)
+    with pytest.raises(AuthenticationFailed):
+        connector_to(peps).receive(failure(peps), EXPECTATION, NOW)
