@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.parties import RegisterId, Source, Translated
+from policies.purposes import Controller
 
 # How long a register may take where its file says nothing
 ANSWER_SECONDS = 5.0
@@ -42,11 +43,13 @@ class DatabaseView:
     """A view of a database that we only read.
 
     `database` is SQLAlchemy's URL, without a password; `password` gives that, "" where the database asks for none.
+    `password_file` is where it stands.
     """
 
     database: str
     view: str
     schema: str = ""
+    password_file: str = ""
     password: str = field(default="", repr=False)
 
 
@@ -72,6 +75,8 @@ class AttributeRegister:
     seconds: float = ANSWER_SECONDS
     # the networks that its addresses may lie in; none: public addresses alone
     networks: tuple[str, ...] = ()
+    # the party that answers for it, whom a citizen asks about what it says
+    controller: Controller = field(default_factory=lambda: Controller({}, ""))
 
     @property
     def says(self) -> frozenset[AttributeName]:

@@ -57,3 +57,5 @@ class Attribute:
     form: Form
     value: Value = field(repr=False)
     latin: str = field(default="", repr=False)
+    # the id of the register that vouches for it; "" where whoever signed the person in does
+    register: str = ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import LATIN, AttributeName, Form, Value
-from policies.parties import EntityId, ProviderId, PurposeId, ServiceId, SubjectNamespace
+from policies.parties import EntityId, ProviderId, PurposeId, RegisterId, ServiceId, SubjectNamespace
 from policies.persons import ActingFor, PersonKind
 
 
@@ -103,6 +103,8 @@ class ServiceRequest:
     scoping: Scoping = field(default_factory=Scoping)
     # the optional attributes that the citizen ticked where they chose a country; None until they were offered any
     ticked: tuple[AttributeName, ...] | None = None
+    # the source that the citizen chose for each attribute that has several
+    chosen: tuple[tuple[AttributeName, RegisterId], ...] = ()
 
     @property
     def all_ticked(self) -> "ServiceRequest":
@@ -111,8 +113,20 @@ class ServiceRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeSource:
+    """The register that vouches for one attribute, and how surely."""
+
+    register_id: RegisterId
+    loa: LevelOfAssurance
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
-    """A source's attributes of a person, and how sure it is: all that `decide` may look at."""
+    """A source's attributes of a person, and how sure it is: all that `decide` may look at.
+
+    `sources` names the register of each attribute that has one. For all others the source itself vouches.
+    `away` are the attributes whose register could not be asked now.
+    """
 
     attributes: Mapping[AttributeName, Value] = field(repr=False)
     loa: LevelOfAssurance
@@ -123,6 +137,8 @@ class Offered:
     only_for: frozenset[str] = frozenset()
     # the kind of person that it is about
     kind: PersonKind = PersonKind.NATURAL
+    sources: Mapping[AttributeName, AttributeSource] = field(default_factory=dict)
+    away: frozenset[AttributeName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,15 @@ def bounded(old: Terms, now: Terms) -> Bounded | None:
     needs: dict[AttributeName, Need] = {}
     for name in known & before.needs.keys() & purpose.needs.keys():
         one, other = before.needs[name], purpose.needs[name]
-        form = now.catalogue.meet(name, one.form, other.form)
+        # Another source, or a register that is handed something else, is another question
+        alike = (one.sources, one.hand_over) == (other.sources, other.hand_over)
+        form = now.catalogue.meet(name, one.form, other.form) if alike else None
         if form is None and one.required and other.required:
             return None
         if form is not None:
             true = one.must_be_true or other.must_be_true
-            needs[name] = replace(one, form=form, required=one.required and other.required, must_be_true=true)
+            required, level = one.required and other.required, max(before.level_of(name), purpose.level_of(name))
+            needs[name] = replace(one, form=form, required=required, must_be_true=true, minimum_assurance=level)
     decisive = {name for both in (before.needs, purpose.needs) for name, need in both.items() if need.must_be_true}
     if not decisive <= needs.keys():
         return None  # a question that one of them ends a login with, and that cannot be asked any more

@@ -5,7 +5,7 @@ For each registration and purpose, and each kind of source, both configurations 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from policies.attributes import EXACT, AttributeName, Form
@@ -90,7 +90,37 @@ def compare(old: Configuration, new: Configuration) -> Comparison:
                 more, less = _changes(pair, parties, purpose_id)
                 wider += more
                 narrower += less
+    before, after = _handed(old), _handed(new)
+    wider += [one for key, one in after.items() if key not in before]
+    narrower += [replace(one, narrows=True, bits=-one.bits) for key, one in before.items() if key not in after]
     return Comparison(tuple(sorted(wider, key=_order)), tuple(sorted(narrower, key=_order)))
+
+
+def _handed(configuration: Configuration) -> Mapping[tuple[str, ...], Change]:
+    """All that registers are handed to find a person, by register, purpose, attribute, and what it is asked for."""
+    found: dict[tuple[str, ...], Change] = {}
+    titles = {name: one.title["en"] for name, one in configuration.catalogue.attributes.items()}
+    for purpose in configuration.purposes.values():
+        countries = {one.country for one in configuration.providers.values() if purpose.takes(one.country)}
+        for name, need in purpose.needs.items():
+            known = [register for one in need.registers if (register := configuration.registers.get(one))]
+            for register, handed in [(one, each) for one in known for each in one.found_by]:
+                found[register.register_id, purpose.purpose_id, handed, name] = Change(
+                    client_id=ClientId(register.register_id),
+                    service=register.title["en"],
+                    purpose_id=purpose.purpose_id,
+                    purpose=purpose.title["en"],
+                    attribute=handed,
+                    title=titles[handed],
+                    before=None,
+                    after=EXACT,
+                    when=f"to be asked for the {in_a_sentence(titles[name])}",
+                    countries=tuple(sorted(countries)),
+                    basis=purpose.basis,
+                    bits=bits(handed, EXACT),
+                    source=need.source,
+                )
+    return found
 
 
 def _order(change: Change) -> tuple[object, ...]:
@@ -128,7 +158,7 @@ class _Pair:
     def __init__(self, old: Configuration, new: Configuration) -> None:
         self.both = (old, new)
         self.catalogues = (old.catalogue, new.catalogue)
-        self._same = old.catalogue == new.catalogue and old.providers == new.providers
+        self._same = all(getattr(old, part) == getattr(new, part) for part in ("catalogue", "providers", "registers"))
         self._purposes: dict[PurposeId, _Purposes] = {}
 
     def of(self, purpose_id: PurposeId) -> _Purposes:
@@ -145,10 +175,13 @@ class _Pair:
         """A source stays the same if it speaks of the same citizens: by the namespace of their identifiers."""
         (old, new), (was, will_be) = self.both, purposes
         if not old.providers and not new.providers:
-            was_all, all_now = ([source_of_everything(one.catalogue, kind) for kind in PersonKind] for one in self.both)
+            was_all, all_now = (
+                [source_of_everything(one.catalogue, kind, its, one.registers) for kind in PersonKind]
+                for one, its in ((old, was), (new, will_be))
+            )
             return dict.fromkeys(zip(was_all, all_now, strict=True), ())
-        before = sources_of(old.providers.values(), was, old.catalogue) if was else {}
-        after = sources_of(new.providers.values(), will_be, new.catalogue) if will_be else {}
+        before = sources_of(old.providers.values(), was, old.catalogue, old.registers) if was else {}
+        after = sources_of(new.providers.values(), will_be, new.catalogue, new.registers) if will_be else {}
         found: dict[_Kinds, list[_Both[IdentityProvider]]] = {}
         for key in sorted(before.keys() | after.keys()):
             then, now = before.get(key, (None, None)), after.get(key, (None, None))
@@ -255,7 +288,7 @@ def _line(
                 parties[::-1],
             ),
             (
-                [need and (need.form, need.required, need.must_be_true) for need in needs],
+                [need and (need.form, need.required, need.must_be_true, need.sources) for need in needs],
                 (needs[NEW], purposes.both[NEW], needs[OLD]),
             ),
             (

@@ -10,7 +10,7 @@ from policies.catalogue import Catalogue
 from policies.parties import ClientId, RelyingParty, Rule, Sector, Source
 from policies.persons import EVERYBODY
 from policies.purposes import Purpose
-from policies.release import Decision, choose, decide, short_of
+from policies.release import Decision, as_from_its_sources, choose, decide, short_of
 
 # The word for what would go, were a required attribute not denied
 BLOCKED = "blocked"
@@ -70,7 +70,8 @@ def decide_for(
     catalogue: Catalogue,
 ) -> Decision:
     """The production decision, and then the citizen's choice: every optional attribute but the refused ones."""
-    decision = decide(situation.asked, purpose, party, situation.offered, on, catalogue=catalogue)
+    offered = as_from_its_sources(situation.offered, purpose)
+    decision = decide(situation.asked, purpose, party, offered, on, catalogue=catalogue)
     return choose(decision, [name for name in decision.optional if name not in refused])
 
 

@@ -23,6 +23,7 @@ from policies.release import (
     Left,
     Reason,
     Ruling,
+    as_from_its_sources,
     choose,
     completed,
     decide,
@@ -122,14 +123,24 @@ class Explanation:
             yield f"The purpose would have to say {asked} in place of {need.form}: {need.source}."
         if not passes(self.party, self.offered.sphere, asked):
             yield f"The service would have to ask for a yes or no: its source lies in the sphere {self.offered.sphere}."
-        if row.available is None and name not in self.unseen:
-            yield "The country would have to send it, in a shape that we can use."
-        elif row.ruling.reason in (Reason.NOT_AVAILABLE, Reason.SOURCE_HAS_LESS):
-            yield f"The country would have to send what {row.left[2] or asked} is made of: it has {row.available}."
+        yield from self._source_of(row)
         if row.ruling.reason in UNTICKED:
             yield "The citizen would have to tick it."
         if name in self.ended and row.ruling.released is not None:
             yield f"{name} would have to be answered yes: the purpose wants it to be true."
+
+    def _source_of(self, row: Explained) -> Iterator[str]:
+        """The part of its source."""
+        name, need = row.ruling.name, self.purpose.needs.get(row.ruling.name)
+        if row.ruling.reason in (Reason.NOT_IN_REGISTER, Reason.REGISTER_AWAY):
+            yield f"The register would have to answer, and to have it: {', '.join(need.registers if need else ())}."
+        elif row.ruling.reason is Reason.SOURCE_UNSURE:
+            yield f"Its source would have to vouch for it more surely, or the purpose to take less: {row.ruling.source}."
+        elif row.available is None and name not in self.unseen:
+            yield "The country would have to send it, in a shape that we can use."
+        elif row.ruling.reason in (Reason.NOT_AVAILABLE, Reason.SOURCE_HAS_LESS):
+            form = row.left[2] or row.ruling.asked
+            yield f"The country would have to send what {form} is made of: it has {row.available}."
 
 
 def explain(
@@ -150,6 +161,7 @@ def explain(
     Raises `ReleaseDenied` where one of them has no box.
     """
     left: Left = {}
+    offered = as_from_its_sources(offered, purpose)
     whole = completed(asked, unknown, purpose, catalogue)
     before = without_unasked(decide(whole, purpose, party, offered, on, catalogue=catalogue, left=left), unasked)
     boxes = before.optional

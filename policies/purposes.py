@@ -6,9 +6,11 @@ from enum import StrEnum
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
-from policies.parties import PurposeId, Source, Translated
+from policies.parties import PurposeId, RegisterId, Source, Translated
 from policies.persons import NATURAL_ALONE, PersonKind
 
+# The word among the sources of an attribute for whoever signs the person in
+SIGN_IN = RegisterId("sign-in")
 # What a sign-in on another device than the one that asks can mean (RFC 10027)
 MOST_ACROSS_DEVICES = LevelOfAssurance.SUBSTANTIAL
 
@@ -102,6 +104,17 @@ class Need:
     source: Source
     # of a predicate: a broker that enforces ends the login whose answer is no
     must_be_true: bool = False
+    # where it may come from: registers, and `SIGN_IN`. Of several the citizen chooses one
+    sources: tuple[RegisterId, ...] = (SIGN_IN,)
+    # the attributes that a register is handed to find the person: nothing else goes there
+    hand_over: tuple[AttributeName, ...] = ()
+    # the level at which the source has to vouch for it; None: the purpose's
+    minimum_assurance: LevelOfAssurance | None = None
+
+    @property
+    def registers(self) -> tuple[RegisterId, ...]:
+        """The registers among its sources."""
+        return tuple(one for one in self.sources if one != SIGN_IN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +158,16 @@ class Purpose:
     def takes_of(self) -> tuple[object, ...]:
         """Everything that says whom it is for: of which countries, and which kinds of person."""
         return self.countries, self.persons
+
+    @property
+    def registers(self) -> frozenset[RegisterId]:
+        """All registers that it may be about."""
+        return frozenset(one for need in self.needs.values() for one in need.registers)
+
+    def level_of(self, name: AttributeName) -> LevelOfAssurance:
+        """The level at which the source of one of its attributes has to vouch for it."""
+        own = self.needs[name].minimum_assurance
+        return self.minimum_assurance if own is None else own
 
     def takes(self, country: str) -> bool:
         """Whether it is for citizens of this country."""

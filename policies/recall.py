@@ -10,15 +10,17 @@ from datetime import date
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form, Value
-from policies.authentication import AskedAttribute, Offered
+from policies.authentication import AskedAttribute, AttributeSource, Offered
 from policies.catalogue import Catalogue
 from policies.explain import Explanation, explain
 from policies.federation.categories import RAF_VALUES
 from policies.parties import RelyingParty
 from policies.persons import PersonKind
 from policies.purposes import Purpose
-from policies.release import Reason, decide, short_of
+from policies.release import Reason, as_from_its_sources, decide, short_of
 from policies.worlds import made_up
+
+_MISSING = (Reason.NOT_AVAILABLE, Reason.NOT_IN_REGISTER, Reason.REGISTER_AWAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,12 @@ def recall(
     refused = [name for name, reason in said.withheld.items() if reason == Reason.NOT_CHOSEN]
     unasked = [name for name, reason in said.withheld.items() if reason == Reason.NOT_ASKED]
     unassured = Reason.IDENTITY_UNASSURED in said.withheld.values()
-    whole = Offered({}, said.loa, sphere, frozenset() if unassured else RAF_VALUES, only_for, said.kind)
+    vouched = frozenset() if unassured else RAF_VALUES
+    whole = Offered({}, said.loa, sphere, vouched, only_for, said.kind, *_registers(said, purpose))
     values = {one.name: _value(one, said, purpose, party, whole, catalogue) for one in said.asked}
     had = {name: value for name, value in values.items() if value is not None}
     offered = replace(whole, attributes=had)
-    boxes = decide(said.asked, purpose, party, offered, said.on, catalogue=catalogue).optional
+    boxes = decide(said.asked, purpose, party, as_from_its_sources(offered, purpose), said.on, catalogue=catalogue).optional
     explanation = explain(
         said.asked,
         said.unknown,
@@ -64,9 +67,22 @@ def recall(
     )
     # What went the source had; of the rest nobody knows what it had
     rows = tuple(replace(row, available=row.goes) for row in explanation.rows)
-    missing = {name for name, reason in said.withheld.items() if reason == Reason.NOT_AVAILABLE}
+    missing = {name for name, reason in said.withheld.items() if reason in _MISSING}
     unseen = frozenset(row.ruling.name for row in rows if row.goes is None) - missing
     return replace(explanation, rows=rows, unseen=unseen), _differences(said, explanation)
+
+
+def _registers(
+    said: Recorded, purpose: Purpose
+) -> tuple[Mapping[AttributeName, AttributeSource], frozenset[AttributeName]]:
+    """The registers that were not sure enough, and the attributes whose register was away, as the record says."""
+    unsure = {
+        name: AttributeSource(need.sources[0], LevelOfAssurance.LOW)
+        for name, need in purpose.needs.items()
+        if said.withheld.get(name) == Reason.SOURCE_UNSURE
+    }
+    away = frozenset(AttributeName(name) for name, why in said.withheld.items() if why == Reason.REGISTER_AWAY)
+    return unsure, away
 
 
 def _value(
@@ -74,12 +90,12 @@ def _value(
 ) -> Value | None:
     """A value that leads to what the record says, else a whole one; None where the record says that there was none."""
     attribute, need, rule = catalogue.attributes.get(one.name), purpose.needs.get(one.name), party.attributes.get(one.name)
-    if attribute is None or said.withheld.get(one.name) == Reason.NOT_AVAILABLE:
+    if attribute is None or said.withheld.get(one.name) in _MISSING:
         return None
     forms = frozenset(bound.form for bound in (need, rule) if bound)
     candidates = [each.value for each in made_up(attribute.kind, forms) if each.value is not None]
     for value in candidates:
-        source = replace(whole, attributes={one.name: value})
+        source = as_from_its_sources(replace(whole, attributes={one.name: value}), purpose)
         decision = decide([one], purpose, party, source, said.on, catalogue=catalogue)
         released = decision.rulings[0].released
         if said.released is None or one.name not in said.released:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from policies.attribute_register import AttributeRegister
 from policies.attributes import AttributeName
 from policies.forms import form_title, is_predicate
 from policies.identifiability import total
 from policies.load import Configuration
-from policies.parties import IdentityProvider, RelyingParty
+from policies.parties import IdentityProvider, RegisterId, RelyingParty
 from policies.persons import NATURAL_ALONE, said_kinds
 from policies.purposes import AskMode, Basis, Purpose, Show, TransferBasis
 
@@ -45,6 +46,8 @@ class Processing:
     services: tuple[RelyingParty, ...]
     sources: tuple[IdentityProvider, ...]
     titles: Mapping[AttributeName, str]
+    # those that it takes attributes from
+    registers: Mapping[RegisterId, AttributeRegister]
 
     @property
     def subjects(self) -> str:
@@ -58,7 +61,13 @@ class Processing:
     def transfers(self) -> tuple[str, ...]:
         """Across which borders it goes (art. 30(1)(d) and (e)), and how."""
         found = [f"from {one.title['en']} ({one.country})" for one in self.sources]
-        return (*found, *dict.fromkeys(self._crossings()))
+        return (*found, *dict.fromkeys(self._crossings()), *self._handed())
+
+    def _handed(self) -> Iterator[str]:
+        """What registers are told so that they find the person."""
+        for register in self.registers.values():
+            said = ", ".join(self.titles[name] for name in register.found_by)
+            yield f"{said} to {register.title['en']}, which finds the person by it"
 
     def _crossings(self) -> Iterator[str]:
         for source in self.sources:
@@ -94,6 +103,7 @@ class Processing:
                 "required": need.required,
                 "must_be_true": need.must_be_true,
                 "why": need.why["en"],
+                "from": list(need.sources),
             }
 
     def as_json(self) -> dict[str, object]:
@@ -114,6 +124,16 @@ class Processing:
                 {"client_id": one.client_id, "title": one.title["en"], "sphere": one.sphere} for one in self.services
             ],
             "recipients": [one["en"] for one in purpose.recipients],
+            "registers": [
+                {
+                    "id": one.register_id,
+                    "title": one.title["en"],
+                    "controller": {"name": one.controller.name.get("en", ""), "contact": one.controller.contact},
+                    "handed": sorted(one.found_by),
+                    "level": one.loa.label,
+                }
+                for one in self.registers.values()
+            ],
             "transfers": list(self.transfers),
             "retention": purpose.retention,
             "rights": {"object": rights.object, "complain": rights.complain, "withdraw": rights.withdraw} if rights else {},
@@ -134,6 +154,7 @@ def record_of_processing(configuration: Configuration) -> tuple[Processing, ...]
             tuple(one for one in configuration.parties.values() if purpose_id in one.purposes),
             tuple(_of_countries(purpose, configuration.providers.values())),
             titles,
+            {one: configuration.registers[one] for one in sorted(purpose.registers)},
         )
         for purpose_id, purpose in sorted(configuration.purposes.items())
     )

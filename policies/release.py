@@ -6,14 +6,14 @@ from datetime import date
 from enum import StrEnum
 
 from policies.attributes import EXACT, Attribute, AttributeName, Form, latin_name
-from policies.authentication import AskedAttribute, Offered
+from policies.authentication import AskedAttribute, AttributeSource, Offered
 from policies.catalogue import STANDARD, Catalogue
 from policies.derive import available, derive
 from policies.errors import ReleaseDenied
 from policies.federation.categories import assured, lets
 from policies.forms import AttributeKind, is_predicate
 from policies.parties import RelyingParty, Rule, Source
-from policies.purposes import Need, Purpose, crosses
+from policies.purposes import SIGN_IN, Need, Purpose, crosses
 
 
 class RulingOutcome(StrEnum):
@@ -33,6 +33,9 @@ class Reason(StrEnum):
     PURPOSE_NOT_REGISTERED = "purpose_not_registered"
     NOT_NEEDED = "not_needed"
     NOT_AVAILABLE = "not_available"
+    NOT_IN_REGISTER = "not_in_register"
+    REGISTER_AWAY = "register_away"
+    SOURCE_UNSURE = "source_unsure"
     SOURCE_HAS_LESS = "source_has_less"
     NO_COMMON_FORM = "no_common_form"
     ASSURANCE_TOO_LOW = "assurance_too_low"
@@ -50,6 +53,9 @@ OVER_ASKED = frozenset({Reason.NOT_REGISTERED, Reason.NOT_NEEDED, Reason.NO_COMM
 
 # The citizen left it out: where they chose the country, so that nobody asked for it there, or on the question
 UNTICKED = frozenset({Reason.NOT_CHOSEN, Reason.NOT_ASKED})
+
+# It has no value
+_NOT_THERE = frozenset({Reason.NOT_AVAILABLE, Reason.NOT_IN_REGISTER})
 
 # By attribute the form that was left after the request, the registration and the purpose
 Left = dict[AttributeName, tuple[Form | None, Form | None, Form | None]]
@@ -133,11 +139,13 @@ def decide(
        sign-in and of the identity (REFEDS), and the party has the marks that the source wants: else nothing goes
     2. the attribute is registered for the party, the purpose needs it, and the party's entity categories let it go: else
        it is withheld
-    3. form = MEET(asked, registered, needed, available at the source): with nothing left it is withheld, and so is all
+    3. the purpose names the attribute's source, which vouches for it at the level that the purpose wants, and no surer
+       than the person is known: else it is withheld
+    4. form = MEET(asked, registered, needed, available at the source): with nothing left it is withheld, and so is all
        but a predicate where source and party lie in two spheres
-    4. the value is derived in that form, and only that leaves
+    5. the value is derived in that form, and only that leaves
 
-    `left` takes the forms of step 3.
+    `left` takes the forms of step 4.
     """
     wanted: dict[AttributeName, Form | None] = {}
     spoken: dict[AttributeName, Form] = {}
@@ -201,9 +209,9 @@ class _Terms:
         if not passes(self.party, self.offered.sphere, allowed):
             return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.OTHER_SPHERE, required, self.party.source)
 
-        released = self._derived(name, allowed)
-        if released is None:
-            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NOT_AVAILABLE, required, need.source)
+        released = self._lack(name, need) or self._derived(name, allowed) or Reason.NOT_AVAILABLE
+        if isinstance(released, Reason):
+            return Ruling(name, asked, RulingOutcome.WITHHELD, released, required, need.source)
         if released.form != allowed:
             return Ruling(name, asked, RulingOutcome.WEAKENED, Reason.SOURCE_HAS_LESS, required, need.source, released)
         if released.form != asked:
@@ -220,21 +228,43 @@ class _Terms:
             self.left[name] = (wanted, registered, allowed)
         return allowed, need.source if registered else rule.source
 
+    def _lack(self, name: AttributeName, need: Need) -> Reason | None:
+        """Why the value that is there may not be used: another source than the purpose names, or one that is not sure."""
+        offered, source = self.offered, self.offered.sources.get(name)
+        if name in offered.away:
+            return Reason.REGISTER_AWAY
+        if name not in offered.attributes or (source.register_id if source else SIGN_IN) not in need.sources:
+            return Reason.NOT_AVAILABLE if SIGN_IN in need.sources else Reason.NOT_IN_REGISTER
+        # A register speaks of whoever was signed in, and knows no more surely who that is
+        level = min(source.loa, offered.loa) if source else offered.loa
+        return Reason.SOURCE_UNSURE if level < self.purpose.level_of(name) else None
+
     def _derived(self, name: AttributeName, allowed: Form) -> Attribute | None:
         """The value in the strongest form that is allowed and that the source has."""
-        value, known = self.offered.attributes.get(name), self.catalogue.attributes[name]
-        if value is None or self.offered.kind not in known.persons:
+        value, known = self.offered.attributes[name], self.catalogue.attributes[name]
+        if self.offered.kind not in known.persons:
             return None
-        kind = known.kind
+        source, kind = self.offered.sources.get(name), known.kind
+        register = source.register_id if source else ""
         has = available(kind, value, self.on)
         form = self.catalogue.meet(name, allowed, has) if has else None
         latin = self.offered.attributes.get(latin_name(name), "") if kind is AttributeKind.NAME else ""
         if form is None or form == EXACT == has:
             # In full: it needs no derivation. A name goes in both scripts, if the source has both
             both = latin if isinstance(latin, str) and latin != value else ""
-            return Attribute(name, form, value, both) if form else None
+            return Attribute(name, form, value, both, register) if form else None
         answer = derive(kind, value, form, self.on, latin)
-        return Attribute(name, form, answer) if answer is not None else None
+        return Attribute(name, form, answer, register=register) if answer is not None else None
+
+
+def as_from_its_sources(offered: Offered, purpose: Purpose) -> Offered:
+    """A made-up person, whose attributes come from the first source that the purpose names, as surely as the sign-in."""
+    sources = {
+        name: AttributeSource(need.sources[0], offered.loa)
+        for name, need in purpose.needs.items()
+        if need.sources[0] != SIGN_IN and name in offered.attributes
+    }
+    return replace(offered, sources={**sources, **offered.sources})
 
 
 def passes(party: RelyingParty, sphere: str, form: Form) -> bool:
@@ -256,6 +286,9 @@ def short_of(decision: Decision, purpose: Purpose) -> tuple[AttributeName, ...]:
 def may_still_go(released: Iterable[Attribute], purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> bool:
     """Whether registration and purpose of this moment let go all that was decided before: narrowed ones do not."""
     for one in released:
+        need = purpose.needs.get(one.name)
+        if need is None or (one.register or SIGN_IN) not in need.sources:
+            return False
         for bound in (party.attributes.get(one.name), purpose.needs.get(one.name)):
             # Loading left only forms of this attribute: the same form needs no further look
             if bound is None or (bound.form != one.form and catalogue.meet(one.name, one.form, bound.form) != one.form):
@@ -284,7 +317,7 @@ def without_unasked(decision: Decision, unasked: Collection[AttributeName]) -> D
     left = {
         r.name
         for r in decision.rulings
-        if r.name in unasked and not r.required and (r.released is not None or r.reason is Reason.NOT_AVAILABLE)
+        if r.name in unasked and not r.required and (r.released is not None or r.reason in _NOT_THERE)
     }
     return Decision(tuple([_left_out(r, Reason.NOT_ASKED) if r.name in left else r for r in decision.rulings]))
 

@@ -7,16 +7,17 @@ from decimal import Decimal
 from functools import lru_cache
 
 from policies.assurance import LevelOfAssurance
+from policies.attribute_register import AttributeRegister
 from policies.attributes import EXACT, LATIN, Address, AttributeName, Form, Value, latin_name
-from policies.authentication import Offered
+from policies.authentication import AttributeSource, Offered
 from policies.catalogue import Catalogue
 from policies.federation.categories import RAF_VALUES
 from policies.forms import FORMS, AttributeKind
 from policies.mandates import Mandate
 from policies.parameters import PROCEDURE, SORTS, amount, entries
-from policies.parties import IdentityProvider
+from policies.parties import IdentityProvider, RegisterId
 from policies.persons import PersonKind
-from policies.purposes import Purpose
+from policies.purposes import SIGN_IN, Purpose
 
 # Any day does: the values are made for it
 ON = date(2026, 1, 1)
@@ -102,13 +103,17 @@ def forms_to_ask(kind: AttributeKind, used: frozenset[Form]) -> tuple[Form, ...]
 
 @dataclass(frozen=True, slots=True)
 class SourceKind:
-    """All that a decision sees of a source: level, sphere, kind of person, which part of what comes under which name."""
+    """All that a decision sees of a source: level, sphere, kind of person, which part of what comes under which name.
+
+    `sources` are the registers that vouch for attributes beside it.
+    """
 
     loa: LevelOfAssurance
     wires: frozenset[tuple[AttributeName, str, str]]
     sphere: str = ""
     only_for: frozenset[str] = frozenset()
     kind: PersonKind = PersonKind.NATURAL
+    sources: frozenset[tuple[AttributeName, AttributeSource]] = frozenset()
 
     def offered(self, people: Mapping[AttributeName, MadeUp]) -> Offered:
         """All that a source like this has of somebody."""
@@ -125,23 +130,40 @@ class SourceKind:
             if latin_name(name) in parts and value is not None:
                 had[latin_name(name)] = "Li"
         # Everybody is as sure as can be: of others less goes
-        return Offered(had, self.loa, self.sphere, RAF_VALUES, self.only_for, self.kind)
+        return Offered(had, self.loa, self.sphere, RAF_VALUES, self.only_for, self.kind, dict(self.sources))
 
     def moved(self, other: "SourceKind") -> frozenset[AttributeName]:
-        """The attributes of which a part comes under another name than at `other`: they may say another thing."""
+        """The attributes of which a part comes under another name than at `other`, or from another register."""
         before = {(name, part): wire for name, part, wire in other.wires}
-        return frozenset(name for name, part, wire in self.wires if before.get((name, part), wire) != wire)
+        other_registers = {name for name, _ in self.sources ^ other.sources} & {name for name, _, _ in other.wires}
+        return frozenset(
+            name for name, part, wire in self.wires if name in other_registers or before.get((name, part), wire) != wire
+        )
 
 
 # A source by the namespace of its citizens' identifiers, its word for a level, and the kind of person
 Sources = Mapping[tuple[str, str, str], tuple[SourceKind, IdentityProvider]]
 
 
-def sources_of(providers: Iterable[IdentityProvider], purpose: Purpose, catalogue: Catalogue) -> Sources:
-    """All that each provider that serves this purpose can send, of each kind of person, by each word of its for a level."""
+def sources_of(
+    providers: Iterable[IdentityProvider],
+    purpose: Purpose,
+    catalogue: Catalogue,
+    registers: Mapping[RegisterId, AttributeRegister],
+) -> Sources:
+    """All that each provider that serves this purpose can send, of each kind of person, by each word of its for a level.
+
+    If a purpose takes an attribute from a register, that stands in its place: of several the surest one.
+    """
+
+    def reach(provider: IdentityProvider, level: LevelOfAssurance, kind: PersonKind) -> SourceKind:
+        wires = _wires(provider, catalogue, kind)
+        own = SourceKind(level, wires, provider.sphere, provider.saml.only_for, kind)
+        return _with_registers(own, purpose, catalogue, registers)
+
     return {
         (provider.namespace, word, kind): (
-            SourceKind(level, _wires(provider, catalogue, kind), provider.sphere, provider.saml.only_for, kind),
+            reach(provider, level, kind),
             provider,
         )
         for provider in providers
@@ -151,10 +173,35 @@ def sources_of(providers: Iterable[IdentityProvider], purpose: Purpose, catalogu
     }
 
 
-def source_of_everything(catalogue: Catalogue, kind: PersonKind) -> SourceKind:
+def _with_registers(
+    own: SourceKind, purpose: Purpose, catalogue: Catalogue, registers: Mapping[RegisterId, AttributeRegister]
+) -> SourceKind:
+    wires, sources = set(own.wires), set[tuple[AttributeName, AttributeSource]]()
+    for name, need in purpose.needs.items():
+        had = {one for one in wires if one[0] in (name, latin_name(name))}
+        known = need.registers if own.kind in catalogue.attributes[name].persons else ()
+        able = [registers[one] for one in known if one in registers and name in registers[one].says]
+        if SIGN_IN in need.sources and (had or not able):
+            continue
+        wires -= had
+        if able:
+            surest = max(able, key=lambda one: one.loa)
+            said = [(wire, part) for wire, (of, part) in surest.attributes.items() if of == name]
+            wires |= {(name, part, f"{surest.register_id}: {wire}") for wire, part in said}
+            sources.add((name, AttributeSource(surest.register_id, surest.loa)))
+    return replace(own, wires=frozenset(wires), sources=frozenset(sources))
+
+
+def source_of_everything(
+    catalogue: Catalogue,
+    kind: PersonKind,
+    purpose: Purpose | None,
+    registers: Mapping[RegisterId, AttributeRegister],
+) -> SourceKind:
     """A source for a configuration that has none yet."""
     had = (name for name, one in catalogue.attributes.items() if kind in one.persons)
-    return SourceKind(LevelOfAssurance.HIGH, frozenset((name, "", name) for name in had), kind=kind)
+    own = SourceKind(LevelOfAssurance.HIGH, frozenset((name, "", name) for name in had), kind=kind)
+    return _with_registers(own, purpose, catalogue, registers) if purpose else own
 
 
 def _wires(provider: IdentityProvider, catalogue: Catalogue, kind: PersonKind) -> frozenset[tuple[AttributeName, str, str]]:

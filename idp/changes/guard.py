@@ -97,6 +97,7 @@ def _unseen(old: Configuration, new: Configuration) -> Iterator[str]:
         ("purpose", old.purposes, new.purposes, _OF_PURPOSES),
         ("service", old.parties, new.parties, _OF_PARTIES),
         ("source", old.providers, new.providers, _TOLD),
+        ("register", old.registers, new.registers, _TOLD),
         ("node", old.nodes, new.nodes, _TOLD),
         ("session group", old.session_groups, new.session_groups, _TOLD),
         ("public body", old.bodies, new.bodies, _TOLD),

@@ -66,7 +66,9 @@ def _countries(party: RelyingParty, purpose_id: PurposeId, configuration: Config
     rules = {name: party.attributes[name].form for name in required if name in party.attributes}
     if any(name not in rules or meets(name, rules[name], form) is None for name, form in required.items()):
         return set()
-    sources = sources_of(configuration.providers.values(), purpose, configuration.catalogue).values()
+    sources = sources_of(
+        configuration.providers.values(), purpose, configuration.catalogue, configuration.registers
+    ).values()
     return {
         provider.country
         for reach, provider in sources

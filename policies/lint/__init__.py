@@ -15,7 +15,7 @@ from policies.lint.purposes import (
     missing_retention,
     predicates_would_do,
 )
-from policies.lint.registrations import accept, close_thresholds, outside_categories, unused, wider
+from policies.lint.registrations import accept, close_thresholds, outside_categories, unused, unused_registers, wider
 from policies.load import Configuration
 from policies.parties import Source
 
@@ -49,6 +49,7 @@ _CHECKS: tuple[Callable[[LintCase], Iterator[Finding]], ...] = (
     lambda case: wider(case.configuration),
     lambda case: outside_categories(case.configuration),
     unused,
+    lambda case: unused_registers(case.configuration),
     lambda case: close_thresholds(case.configuration),
     embedding_identifiers,
     identifying_combinations,

@@ -15,6 +15,7 @@ WHY: Mapping[str, str] = {
     "outside_categories": "A category is a promise to ask for nothing else.",
     "unused_purpose": "A text that binds nobody is soon out of date.",
     "unused_attribute": "It is told to citizens as needed, and never passed on.",
+    "unused_register": "A register that may be asked for what nobody needs is one mistake away from being asked.",
     "embedding_identifier": "The service learns more than the purpose says, and the citizen does not read it on the page.",
     "identifying_combination": "Nothing in it names anybody, and all of it together does (GDPR recital 26).",
     "close_thresholds": "A sector knows one person by one `sub`: a no to one and a yes to the other tell the value itself.",

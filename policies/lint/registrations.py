@@ -127,6 +127,23 @@ def unused(case: LintCase) -> Iterator[Finding]:
                 yield Finding("unused_attribute", need.source, f"attributes.{name}", what, fix)
 
 
+def unused_registers(configuration: Configuration) -> Iterator[Finding]:
+    """Finds registers that no purpose takes anything from, and attributes that none takes from them."""
+    for register in configuration.registers.values():
+        taken = {
+            name
+            for purpose in configuration.purposes.values()
+            for name, need in purpose.needs.items()
+            if register.register_id in need.registers
+        }
+        if rest := sorted(register.says - taken):
+            what = (
+                f"no purpose takes {', '.join(rest)} from this register." if taken else "no purpose takes anything from it."
+            )
+            fix = "Remove it from [attributes]: what is not there is never asked for." if taken else "Remove the file."
+            yield Finding("unused_register", register.source, "attributes" if taken else "id", what, fix)
+
+
 def close_thresholds(configuration: Configuration) -> Iterator[Finding]:
     """Finds thresholds in two purposes of one sector that lie a year, or a hundredth of an amount, apart."""
     sectors: dict[str, set[PurposeId]] = {}

@@ -5,6 +5,7 @@
 | `purposes/*.toml` | one purpose each: what is needed, in which form, why, on which legal basis; and examples |
 | `parties/*.toml` | one relying party each; `parties/*.jwks.json` their keys, `metadata/*.xml` where they speak SAML |
 | `providers/*.toml` | one identity provider or another country's node each; `metadata/*.xml`, `metadata/*.json` pinned |
+| `registers/*.toml` | one register each that vouches for attributes of a person; `registers/*.jwks.json` their keys |
 | `nodes/*.toml` | one node of another country each that may ask us; `metadata/*.pem` who signs a node's metadata |
 | `federations/*.toml` | one federation each, whose operator signs the metadata of many; `metadata/*.pem` its keys |
 | `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
@@ -24,6 +25,7 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from policies.assurance.ladders import Ladders
+from policies.attribute_register import AttributeRegister
 from policies.attributes import EXACT, AttributeName
 from policies.bodies import Aggregator, Body
 from policies.catalogue import STANDARD, Catalogue
@@ -43,6 +45,9 @@ from policies.load.parties import read_party
 from policies.load.peers import read_node
 from policies.load.providers import read_provider
 from policies.load.purposes import read_purpose
+from policies.load.registers import KEYS as REGISTER_KEYS
+from policies.load.registers import PATTERN as REGISTERS
+from policies.load.registers import problems_of_sources, read_register
 from policies.load.saml_services import EMAIL, read_saml_service
 from policies.load.table import Table, nearest, parse
 from policies.operators import Operators
@@ -52,6 +57,7 @@ from policies.parties import (
     NodeId,
     ProviderId,
     PurposeId,
+    RegisterId,
     RelyingParty,
     RequestingNode,
     Source,
@@ -75,6 +81,8 @@ PATTERNS = (
     "parties/*.jwks.json",
     "providers/*.toml",
     "nodes/*.toml",
+    REGISTERS,
+    REGISTER_KEYS,
     FEDERATIONS,
     "metadata/*.xml",
     "metadata/*.pem",
@@ -104,6 +112,8 @@ class Configuration:
     # the public bodies for which we stand, by id, and who we are to those who ask
     bodies: Mapping[str, Body] = field(default_factory=dict)
     aggregator: Aggregator | None = None
+    # the registers that vouch for attributes of a person
+    registers: Mapping[RegisterId, AttributeRegister] = field(default_factory=dict)
 
     @property
     def clients(self) -> Mapping[ClientId, RelyingParty]:
@@ -147,6 +157,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     parties = [_party(table, files, catalogue, ladders) for table in _tables(fresh, "parties/*.toml", problems)]
     parties = sorted([*parties, *known.values()], key=lambda one: one.source.file)
     providers = [read_provider(table, files, catalogue, ladders) for table in _tables(files, "providers/*.toml", problems)]
+    registers = [read_register(table, files, catalogue) for table in _tables(files, REGISTERS, problems)]
     nodes = [read_node(table, files) for table in _tables(files, "nodes/*.toml", problems)]
     federations = [read_federation(table, files) for table in _tables(files, FEDERATIONS, problems)]
     aggregator = _aggregator(files, problems)
@@ -166,7 +177,10 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         ),
         bodies=_unique("id", ((one.body_id, one, one.source) for one in bodies), problems),
         aggregator=aggregator,
+        registers=_unique("id", ((one.register_id, one, one.source) for one in registers), problems),
     )
+    for purpose in purposes.values():
+        problems.extend(problems_of_sources(purpose, configuration.registers))
     for provider in providers:
         problems.extend(_problems_of_federation(provider.federation, "idp", provider.source, configuration))
         named = configuration.federations.get(FederationId(provider.federation))

@@ -52,7 +52,7 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9._/-]{1,64}")
 _NAMESPACE_FIX = 'write namespace = "eidas/EE": the scheme of its identifiers, for ever.'
 _ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
 # the transliteration of a name to Latin script (eIDAS Attribute Profile)
-_LATIN = "latin"
+LATIN_PART = "latin"
 _METADATA_FIX = "put the provider's metadata into metadata/NAME.xml, and name it."
 _FEDERATION_FIX = 'write federation = "research", the id of a file in federations/, or leave it out and pin `metadata`.'
 # The keys that say something of one provider
@@ -88,7 +88,7 @@ def read_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue
 def _identity_provider(
     table: Table, files: Mapping[str, bytes], catalogue: Catalogue, ladders: Ladders, *, of_openid: bool
 ) -> IdentityProvider:
-    targets = _targets(table, catalogue)
+    targets = read_targets(table, catalogue)
     wire = "a claim, or leave it out for `sub`" if of_openid else "a SAML attribute, or leave it out for the NameID"
     subject = table.text("subject", f"name {wire}.", default="")
     deviations = peers.read_deviations(table, "openid" if of_openid else "saml2int")
@@ -109,7 +109,7 @@ def _identity_provider(
         members=members,
         metadata=openid.metadata_of(table, files) if of_openid else _metadata(table, files),
         federation="" if of_openid else table.text("federation", _FEDERATION_FIX, default=""),
-        attributes={wire: target for wire, target in targets.items() if target[1] != _LATIN},
+        attributes={wire: target for wire, target in targets.items() if target[1] != LATIN_PART},
         subject_attribute=subject,
         assurance=levels,
         ladder=ladder,
@@ -120,7 +120,7 @@ def _identity_provider(
         protocol="oidc" if of_openid else "saml",
         notified=table.flag("notified"),
         logout_upstream=table.flag("logout_upstream"),
-        latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
+        latin={wire: name for wire, (name, part) in targets.items() if part == LATIN_PART},
         multiple=frozenset(name for name, _ in targets.values() if catalogue.attributes[name].kind in MULTIPLE),
         deviations=deviations,
         name_id_format="" if of_openid else _name_id_format(table, subject),
@@ -216,7 +216,7 @@ def _qaa(provider: Table) -> tuple[str, Mapping[str, LevelOfAssurance]]:
     return "", words
 
 
-def _targets(provider: Table, catalogue: Catalogue) -> Mapping[str, Target]:
+def read_targets(provider: Table, catalogue: Catalogue) -> Mapping[str, Target]:
     """Wire name -> attribute and part. Two wire names of one thing would let the order of a message decide: refused."""
     read: dict[str, Target] = {}
     fix = 'write [attributes] with lines such as "urn:oid:2.5.4.4" = "family_name".'
@@ -232,7 +232,7 @@ def _targets(provider: Table, catalogue: Catalogue) -> Mapping[str, Target]:
         elif target is not None:
             read[wire] = target
     for wire, (name, part) in read.items():
-        if part == _LATIN and (name, "") not in read.values():
+        if part == LATIN_PART and (name, "") not in read.values():
             what = f"is the Latin spelling of {name}, which has no name here."
             table.problem(wire, what, f'write "NAME ON THE WIRE" = "{name}" beside it.')
     return read
@@ -251,7 +251,7 @@ def _target(table: Table, wire: str, text: str, catalogue: Catalogue) -> Target 
         case AttributeKind.ADDRESS:
             parts: tuple[str, ...] = _ADDRESS_PARTS
         case AttributeKind.NAME:
-            parts = ("", _LATIN)
+            parts = ("", LATIN_PART)
         case _:
             parts = ("",)
     # `family_name.` would be a second spelling of `family_name`

@@ -9,8 +9,8 @@ from policies.forms import is_predicate
 from policies.load import processing
 from policies.load.table import COUNTRY, Table, nearest
 from policies.parameters import MAX_ENTRIES, MAX_TEXT
-from policies.parties import PurposeId
-from policies.purposes import MOST_ACROSS_DEVICES, AskMode, Basis, Controller, Need, Purpose, Show, TransferBasis
+from policies.parties import PurposeId, RegisterId
+from policies.purposes import MOST_ACROSS_DEVICES, SIGN_IN, AskMode, Basis, Controller, Need, Purpose, Show, TransferBasis
 
 _BASES: Mapping[str, Basis | None] = {basis.value: basis for basis in Basis}
 
@@ -54,13 +54,12 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
         table.problem("basis", "is missing: there is no legal basis.", basis + ", ".join(_BASES) + ".")
     found = table.choice("basis", _BASES, None, required="basis" in table)
     needs = _needs(table, catalogue)
-    controller = table.table("controller", "write [controller] with name.en and contact: who answers for it.")
     purpose = Purpose(
         purpose_id=PurposeId(table.identifier("id")),
         title=table.translated("title", "Resident parking permit"),
         basis=found or Basis.CONSENT,
         law=table.translated("law", "Parking Ordinance of Storkhaven, section 12", lines=True),
-        controller=_controller(controller),
+        controller=read_controller(table),
         needs=needs,
         minimum_assurance=table.level("minimum_assurance"),
         digest=sha256(content).hexdigest(),
@@ -104,7 +103,9 @@ def _countries(purpose: Table) -> tuple[str, ...]:
     return named
 
 
-def _controller(table: Table | None) -> Controller:
+def read_controller(holder: Table) -> Controller:
+    """The party that answers for what a file describes, and how to reach it."""
+    table = holder.table("controller", "write [controller] with name.en and contact: who answers for it.")
     if table is None:
         return Controller({}, "")
     name = table.translated("name", "City of Storkhaven")
@@ -112,6 +113,27 @@ def _controller(table: Table | None) -> Controller:
     table.check_readable("contact", contact)
     table.close()
     return Controller(name, contact)
+
+
+def _sources(table: Table) -> tuple[RegisterId, ...]:
+    """Where an attribute may come from; whoever signs the person in where the file does not say."""
+    fix = f'write from = "population", the id of a register, or several, of which the citizen chooses: "{SIGN_IN}" is one.'
+    if "from" not in table:
+        return (SIGN_IN,)
+    named = table.texts("from", fix) if table.is_list("from") else tuple(filter(None, [table.text("from", fix)]))
+    return tuple(map(RegisterId, named)) or (SIGN_IN,)
+
+
+def _handed(table: Table, catalogue: Catalogue) -> tuple[AttributeName, ...]:
+    """The attributes that a register is handed."""
+    named = table.texts(
+        "hand_over", 'write hand_over = ["person_identifier"]: all that a register is told.', required="hand_over" in table
+    )
+    for index, name in enumerate(named):
+        if name not in catalogue.attributes:
+            what = f"`{name}` is not an attribute of the catalogue."
+            table.problem("hand_over", what, nearest(name, catalogue.attributes), str(index))
+    return tuple(map(AttributeName, named))
 
 
 def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]:
@@ -128,7 +150,12 @@ def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]
             required=table.flag("required"),
             source=table.source("form"),
             must_be_true=table.flag("must_be_true"),
+            sources=_sources(table),
+            hand_over=_handed(table, catalogue),
+            minimum_assurance=table.level("minimum_assurance") if "minimum_assurance" in table else None,
         )
+        if need.hand_over and not need.registers:
+            table.problem("hand_over", "goes to a register, and none is named.", 'write from = "population" beside it.')
         if need.must_be_true and not is_predicate(need.form):
             what = f"is for a yes or a no, and `{need.form}` is neither."
             table.problem("must_be_true", what, "leave it out, or write a form that is answered yes or no.")

@@ -8,6 +8,7 @@ from policies.lint.finding import WHY, Finding
 from policies.load import load
 from tests.docs.pages import DOCS
 from tests.policies.load.files import FILES
+from tests.policies.load.test_load_registers import ADDRESS, POPULATION, REGISTER
 
 PURPOSE, PARTY = "purposes/parking.toml", "parties/parking.toml"
 ID, FARES = 'id = "resident-parking"', "purposes/fares.toml"
@@ -196,4 +197,16 @@ def test_the_page_has_every_kind_and_the_whole_table_of_identifiers() -> None:
 
 
 def test_every_kind_is_tried_here() -> None:
-    assert {code for code, *_ in FOUND} | {"close_thresholds", "unused_purpose", "missing_language"} == WHY.keys()
+    apart = {"close_thresholds", "unused_purpose", "unused_register", "missing_language"}
+    assert {code for code, *_ in FOUND} | apart == WHY.keys()
+
+
+def test_a_register_that_nobody_needs_is_found_and_what_it_gives_in_vain() -> None:
+    idle = linted(files={REGISTER: POPULATION})
+    assert [(one.code, one.what) for one in idle] == [("unused_register", "no purpose takes anything from it.")]
+    more = POPULATION.replace("[attributes]\n", '[attributes]\nmail = "email"\n')
+    takes = SOUND[PURPOSE].replace(ADDRESS, f'{ADDRESS}from = "population"\nhand_over = ["person_identifier"]\n')
+    found = linted(files={REGISTER: more, PURPOSE: takes})
+    assert [(one.code, one.key, one.what) for one in found] == [
+        ("unused_register", "attributes", "no purpose takes email from this register.")
+    ]
