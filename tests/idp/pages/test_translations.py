@@ -13,8 +13,8 @@ from idp.ledger.person_records import APPROVAL_OFF, OWN_ACTS
 from idp.pages.compiled_pages import compiled
 from idp.pages.device_view import DeviceStep
 from idp.pages.languages import LANGUAGES, load_languages, locale_of, spoken
-from idp.pages.palette import contrast
 from idp.pages.new_phrases import NEW_PHRASES
+from idp.pages.palette import contrast
 from idp.pages.phrases import catalogue, read_translations
 from idp.pages.render import Pages
 from idp.pages.static import STYLE_FILE
