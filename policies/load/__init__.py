@@ -150,7 +150,8 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     A configuration with problems has gaps: look for more problems in it, never serve it.
     """
     problems: list[Problem] = []
-    catalogue, ladders = _catalogue(files, problems), _ladders(files, problems)
+    catalogue = read_own_attributes(table) if (table := _only(files, "catalogue.toml", problems)) else STANDARD
+    ladders = read_ladders(table) if (table := _only(files, LADDERS_FILE, problems)) else shipped()
     purposes, examples = _purposes(files, catalogue, problems)
     known = _unchanged(files, before) if before else {}
     fresh = {file: octets for file, octets in files.items() if file not in known}
@@ -160,7 +161,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     registers = [read_register(table, files, catalogue) for table in _tables(files, REGISTERS, problems)]
     nodes = [read_node(table, files) for table in _tables(files, "nodes/*.toml", problems)]
     federations = [read_federation(table, files) for table in _tables(files, FEDERATIONS, problems)]
-    aggregator = _aggregator(files, problems)
+    aggregator = read_aggregator(table) if (table := _only(files, AGGREGATOR_FILE, problems)) else None
     scheme = aggregator.scheme if aggregator else ""
     bodies = [body for table in _tables(files, BODIES, problems) for body in read_bodies(table, scheme)]
     configuration = Configuration(
@@ -171,7 +172,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         examples=examples,
         nodes=_unique("id", ((one.node_id, one, one.source) for one in nodes), problems),
         operators=read_operators(files, problems),
-        session_groups=_session_groups(files, problems),
+        session_groups=read_session_groups(table) if (table := _only(files, GROUPS_FILE, problems)) else {},
         federations=_unique(
             "id", ((one.federation_id, _wanting(one, providers, parties), one.source) for one in federations), problems
         ),
@@ -271,32 +272,9 @@ def _tables(files: Mapping[str, bytes], pattern: str, problems: list[Problem]) -
             yield table
 
 
-def _catalogue(files: Mapping[str, bytes], problems: list[Problem]) -> Catalogue:
-    if "catalogue.toml" not in files:
-        return STANDARD
-    table = parse("catalogue.toml", files["catalogue.toml"], problems)
-    return read_own_attributes(table) if table else STANDARD
-
-
-def _ladders(files: Mapping[str, bytes], problems: list[Problem]) -> Ladders:
-    if LADDERS_FILE not in files:
-        return shipped()
-    table = parse(LADDERS_FILE, files[LADDERS_FILE], problems)
-    return read_ladders(table) if table else shipped()
-
-
-def _session_groups(files: Mapping[str, bytes], problems: list[Problem]) -> Mapping[str, SessionGroup]:
-    if GROUPS_FILE not in files:
-        return {}
-    table = parse(GROUPS_FILE, files[GROUPS_FILE], problems)
-    return read_session_groups(table) if table else {}
-
-
-def _aggregator(files: Mapping[str, bytes], problems: list[Problem]) -> Aggregator | None:
-    if AGGREGATOR_FILE not in files:
-        return None
-    table = parse(AGGREGATOR_FILE, files[AGGREGATOR_FILE], problems)
-    return read_aggregator(table) if table else None
+def _only(files: Mapping[str, bytes], file: str, problems: list[Problem]) -> Table | None:
+    """The table of the one file of its kind; None where there is none, or it is no TOML."""
+    return parse(file, files[file], problems) if file in files else None
 
 
 def _purposes(
