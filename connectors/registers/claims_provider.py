@@ -159,13 +159,14 @@ class ClaimsProvider:
         jti = claims.text("jti")
         if not is_visible(jti):
             raise AssertionRejected("claim_jti", "a jti that is not 1 to 255 visible ASCII characters")
-        return self._judge.answer(query, _values(said), now, jti, issued_at=issued, ends=ends)
+        return self._judge.answer(query, self._values(said), now, jti, issued_at=issued, ends=ends)
 
-
-def _values(claims: Mapping[str, Json]) -> Mapping[str, Sequence[object]]:
-    """The values of each claim, and of a member of an object as `address.locality`. Null is no value."""
-    found: dict[str, Sequence[object]] = {}
-    for name, value in claims.items():
-        inside = {f"{name}.{part}": one for part, one in value.items()} if isinstance(value, dict) else {name: value}
-        found |= {wire: one if isinstance(one, list) else [] if one is None else [one] for wire, one in inside.items()}
-    return found
+    def _values(self, claims: Mapping[str, Json]) -> Mapping[str, Sequence[object]]:
+        """The values of each claim, and of a member of an object as `address.locality`. Null is no value."""
+        found: dict[str, Sequence[object]] = {}
+        for name, value in claims.items():
+            inside: Mapping[str, Json] = {name: value}
+            if isinstance(value, dict) and name not in self._register.attributes:
+                inside = {f"{name}.{part}": one for part, one in value.items()}
+            found |= {wire: one if isinstance(one, list) else [] if one is None else [one] for wire, one in inside.items()}
+        return found

@@ -3,6 +3,7 @@
 A value of another kind than the catalogue's refuses the whole answer.
 """
 
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,6 +15,7 @@ from policies.attributes import Address, AttributeName, Value
 from policies.catalogue import AttributeType, Catalogue
 from policies.errors import AssertionRejected
 from policies.forms import MULTIPLE, AttributeKind
+from policies.mandates import read_mandates, value_of
 from policies.parameters import amount, country_code
 
 # An answer is for the login in which it was asked
@@ -94,6 +96,8 @@ class RegisterJudge:
 
 def typed(attribute: AttributeType, values: Sequence[object]) -> Value:
     """The value of these texts, of the attribute's kind. Raises `AssertionRejected`, without the value."""
+    if attribute.kind is AttributeKind.MANDATE:
+        return _mandates(attribute.name, values)
     holds = _KINDS.get(attribute.kind)
     texts = tuple(dict.fromkeys(_text(value) for value in values))
     if len(texts) > (MAX_VALUES if attribute.kind in MULTIPLE else 1):
@@ -105,6 +109,15 @@ def typed(attribute: AttributeType, values: Sequence[object]) -> Value:
     if attribute.kind is AttributeKind.DATE:
         return birthdate(texts[0]) or ""
     return texts[0] if len(texts) == 1 else texts
+
+
+def _mandates(name: str, values: Sequence[object]) -> Value:
+    """Mandates in their one spelling: each came as a text, or as the object that it spells."""
+    texts = tuple(json.dumps(one) if isinstance(one, dict) else one for one in values)
+    read = read_mandates(texts) if len(texts) <= MAX_VALUES and all(isinstance(one, str) for one in texts) else None
+    if read is None:
+        raise _other_kind(name)
+    return value_of(read)
 
 
 def _any(_text: str) -> bool:

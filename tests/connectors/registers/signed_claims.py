@@ -17,7 +17,7 @@ from connectors.signatures.jwk import thumbprint
 from policies.assurance import LevelOfAssurance
 from policies.attribute_register import AttributeRegister, SignedClaimsService
 from policies.attributes import AttributeName
-from policies.catalogue import STANDARD
+from policies.catalogue import MANDATE, STANDARD
 from policies.parties import RegisterId
 from tests.connectors.metadata.origin import LOOPBACK
 from tests.connectors.registers.authority import ADDRESS, BIRTHDATE, NATIONALITY, SOURCE
@@ -28,6 +28,7 @@ ISSUER, CLIENT = "https://register.example", "storkhaven"
 SAYS = {
     "birthdate": (BIRTHDATE, ""),
     "nationalities": (NATIONALITY, ""),
+    "mandate": (MANDATE, ""),
     "address.street_address": (ADDRESS, "street"),
     "address.locality": (ADDRESS, "locality"),
     "address.country": (ADDRESS, "country"),

@@ -16,7 +16,7 @@ from connectors.registers.claims_provider import QUERY_TYPE, ClaimsProvider
 from policies.assurance import LevelOfAssurance
 from policies.attribute_register import SignedClaimsService
 from policies.attributes import Address, AttributeName
-from policies.catalogue import STANDARD
+from policies.catalogue import MANDATE, STANDARD
 from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
 from policies.parties import RegisterId
 from tests.connectors.registers.authority import ADDRESS, BIRTHDATE, PERSON, question
@@ -113,6 +113,27 @@ def test_an_answer_that_is_not_exactly_to_this_question_is_refused_by_its_name(
 def test_a_birth_date_of_another_type_refuses_the_whole_answer(value: object) -> None:
     check = _refused(lambda query: token(claims(query, NOW, address=None, birthdate=value)), (BIRTHDATE,))
     assert check in ("value_type", "value_count", "not_asked")
+
+
+POWER = {"procedures": ["building-permit"], "valid_to": "2027-12-31", "limit": {"amount": "5000.00", "currency": "EUR"}}
+
+
+@pytest.mark.spec("issue 33 item 2")
+def test_a_mandate_comes_as_an_object_or_as_its_text_and_has_one_spelling() -> None:
+    both = [POWER, '{"general": true}', {"general": True}]
+    found = _asked(lambda query: token(claims(query, NOW, address=None, mandate=both)), (MANDATE,))
+    text = '{"limit":{"amount":"5000","currency":"EUR"},"procedures":["building-permit"],"valid_to":"2027-12-31"}'
+    assert found.attributes == {MANDATE: ('{"general":true}', text)}
+
+
+@pytest.mark.spec("issue 33 bad input")
+@pytest.mark.parametrize(
+    "value",
+    ["a mandate", {}, {**POWER, "procedures": []}, {**POWER, "limit": 5000}, {**POWER, "valid_to": "soon"}, [POWER, 7]],
+)
+def test_a_mandate_that_is_none_refuses_the_whole_answer(value: object) -> None:
+    check = _refused(lambda query: token(claims(query, NOW, address=None, mandate=value)), (MANDATE,))
+    assert check == "value_type"
 
 
 @pytest.mark.spec("issue 33 bad input")
