@@ -126,7 +126,7 @@ class Peer:
     # ISO 3166-1 alpha-2: the NodeCountry that its metadata must have
     country: str
     metadata_url: str
-    # DER of the certificate whose key signs its metadata
+    # DER of the certificate whose key signs its metadata; b"" where the list of all nodes alone names it
     certificate: bytes = field(repr=False)
     # the digest of metadata that the operator approves in advance (`ciconia metadata pending`); "" approves nothing
     digest: str
@@ -141,11 +141,13 @@ class Peer:
     deviations: frozenset[str] = frozenset()
     # DER of the other certificates that are pinned for its metadata: its next one, or the chain of the first
     further_certificates: tuple[bytes, ...] = field(default=(), repr=False)
+    # Whether it counts only while the list of all nodes (`service_list.toml`) names it and the key of its metadata
+    listed: bool = False
 
     @property
     def certificates(self) -> tuple[bytes, ...]:
         """All that are pinned for its metadata."""
-        return (self.certificate, *self.further_certificates)
+        return tuple(filter(None, (self.certificate, *self.further_certificates)))
 
 
 @dataclass(frozen=True, slots=True)

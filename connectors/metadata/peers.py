@@ -28,6 +28,7 @@ from connectors.metadata.judgement import (
     facts_of_node,
     signed_octets,
 )
+from connectors.metadata.listed import NodeList, NoList
 from connectors.metadata.pinned_provider import misconfigured
 from connectors.metadata.signers import metadata_keys
 from connectors.profiles import Profile
@@ -116,7 +117,8 @@ class PeerInUse:
 class Peers:
     """All registered nodes of one `role`, which speak one of the versions `ours` with us. Usable by several threads.
 
-    `own` gives the moduli of our RSA keys: no key of theirs may share a factor. Raises `Misconfigured`.
+    `own` gives the moduli of our RSA keys: no key of theirs may share a factor. `node_list` is what listed nodes rest on.
+    Raises `Misconfigured`.
     """
 
     def __init__(
@@ -131,9 +133,10 @@ class Peers:
         max_validity: int = NODE_VALIDITY,
         timeout: float = TIMEOUT,
         own: Callable[[], Collection[int]] = frozenset,
+        node_list: NodeList | None = None,
     ) -> None:
         self._peers, self._role, self._copies, self._fetcher = dict(peers), role, copies, fetcher
-        self._own = own
+        self._own, self._list = own, node_list or NoList()
         self._profile, self._ours, self._max_validity, self._timeout = profile, frozenset(ours), max_validity, timeout
         self._keys = {entity_id: _metadata_keys(peer, profile) for entity_id, peer in self._peers.items()}
         self._pki = {entity_id: pki_of(peer, profile) for entity_id, peer in self._peers.items()}
@@ -145,8 +148,12 @@ class Peers:
             self.reload(entity_id)
 
     def refresh(self, entity_id: EntityId, now: int) -> None:
-        """Fetch a node's metadata and judge it. Raises `FetchError`, for the operator's log: the held copy stays."""
+        """Fetch a node's metadata and judge it. Raises `FetchError`, for the operator's log: the held copy stays.
+
+        It raises one, too, where the node's list could not be fetched; the node itself is fetched all the same.
+        """
         peer = self._peers[entity_id]
+        trouble = self._list.trouble(now) if peer.listed else None
         with self._locks[entity_id]:
             self._load(peer)
             known = self._held.get(entity_id)
@@ -155,12 +162,20 @@ class Peers:
                     peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=self._timeout
                 )
                 facts, chains = self._judged(peer, octets, now, known[0].facts if known else None)
-            except FetchError:
+            except FetchError as error:
                 self._failures[entity_id] = self._failures.get(entity_id, 0) + 1
                 self._load(peer)
+                if trouble is not None and error.check == "list_unnamed":
+                    raise trouble from error
                 raise
             self._failures[entity_id] = 0
             self._take(peer, Held(entity_id, octets, facts, None, now), chains, now)
+        if trouble is not None:
+            raise trouble
+
+    def _signers(self, peer: Peer, now: int) -> Sequence[PinnedKey]:
+        """The keys that may sign a node's metadata: those that are pinned, or that the list lets count."""
+        return self._list.keys(peer, now) if peer.listed else self._keys[peer.entity_id]
 
     def reload(self, entity_id: EntityId) -> None:
         """Look at what is kept, and at what another process approved, without fetching."""
@@ -192,6 +207,8 @@ class Peers:
         if known is None:
             raise PeerUnavailable(f"no copy of the metadata of {entity_id} is held: it was never fetched.")
         _, use = known
+        if use.peer.listed:
+            self._list.check(use.peer, now)
         if use.facts.valid_until <= now:
             raise PeerUnavailable(f"the metadata of {entity_id} ended at {written(use.facts.valid_until)}. {PEER}")
         if not (use.facts.signing and use.facts.endpoints):
@@ -202,12 +219,12 @@ class Peers:
         return use
 
     def in_use(self, entity_id: EntityId, now: int) -> PeerFacts:
-        """The node's facts that are approved and in use now. Raises `PeerUnavailable`."""
+        """The node's facts in use. Raises `PeerUnavailable`."""
         return self.current(entity_id, now).facts
 
     def digest(self, entity_id: EntityId, now: int) -> str:
-        """The digest of the node's facts that are approved and in use now. Raises `PeerUnavailable`."""
-        return self.current(entity_id, now).facts.digest
+        """Their digest. Raises `PeerUnavailable`."""
+        return self.in_use(entity_id, now).digest
 
     def available(self, entity_id: EntityId, now: int) -> bool:
         """Whether citizens may be sent there: it may be used, and did not fail twice in a row."""
@@ -255,7 +272,7 @@ class Peers:
 
     def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Chains | None]:
         """The pinned key is in force; signature, shape, registration; the end is ahead and near; no older than before."""
-        keys = check_keys(self._keys[peer.entity_id], now)
+        keys = check_keys(self._signers(peer, now), now)
         facts, chains = self._read(peer, octets, now, keys)
         check_end(facts.valid_until, now, self._profile, self._max_validity)
         if before is not None:
@@ -265,7 +282,7 @@ class Peers:
     def _read(self, peer: Peer, octets: bytes, now: int, keys: Sequence[PinnedKey] = ()) -> tuple[PeerFacts, Chains | None]:
         """The facts in metadata that one of `keys` signed (without keys: any registered one), and its chains at `now`."""
         pki = self._pki[peer.entity_id]
-        signed = signed_octets(octets, keys or self._keys[peer.entity_id], self._profile)
+        signed = signed_octets(octets, keys or self._signers(peer, now), self._profile)
         expected = Expected(peer.country, tolerance(self._profile, peer.deviations))
         facts = facts_of_node(signed, self._role, expected, chains=pki is not None)
         check_registered(facts, peer.entity_id, peer.country)

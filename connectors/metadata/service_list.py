@@ -53,11 +53,19 @@ def judged_list(octets: bytes, keys: Sequence[PinnedKey], now: int) -> ServiceLi
         raise FetchError("service_list", f"the list cannot be used: {error}") from error
     if found.issued > now + SERVICE_LIST.skew:
         raise FetchError("list_issued", f"the list was issued at {written(found.issued)}, which is yet to come.")
-    if found.next_update and found.next_update <= now:
-        raise FetchError("list_ended", f"the list ended at {written(found.next_update)}: fetch it anew.", PEER)
-    if not found.next_update and found.issued + MAX_AGE <= now:
-        raise FetchError("list_ended", f"the list is of {written(found.issued)}, and says no end: fetch it anew.", PEER)
+    if end_of(found) <= now:
+        when = (
+            f"ended at {written(found.next_update)}"
+            if found.next_update
+            else f"is of {written(found.issued)}, without an end"
+        )
+        raise FetchError("list_ended", f"the list {when}: fetch it anew.", PEER)
     return found
+
+
+def end_of(found: ServiceList) -> int:
+    """The moment from which a list counts for nothing."""
+    return found.next_update or found.issued + MAX_AGE
 
 
 def listed_certificates(node: ListedNode, now: int) -> tuple[ListedCertificate, ...]:

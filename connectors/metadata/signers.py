@@ -18,6 +18,8 @@ def metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
     Official lists name chains, but the key of an authority would sign for every node that it issued a certificate to. Only
     a certificate that is pinned alone is read leniently.
     """
+    if not peer.certificates and not peer.listed:
+        raise ValueError("none is pinned.")
     if len(peer.certificates) == 1:
         return (key_of_certificate(peer.certificates[0], profile, tolerance(profile, peer.deviations)),)
     return tuple(key_of_certificate(der, profile) for der in ends_of(peer.certificates))

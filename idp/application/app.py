@@ -38,6 +38,7 @@ from idp.monitoring.recorder.rows import RecordedSteps
 from idp.monitoring.vitals import Looks, Vitals
 from idp.monitoring.watched import TimedCommits, watched
 from idp.pages.render import Pages
+from idp.protocols.eidas.node_list import node_list_of
 from idp.protocols.eidas.peer_refresh import Watch
 from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
 from idp.protocols.oidc.logouts import Courier
@@ -61,7 +62,11 @@ from idp.web.site import Site
 from idp.witnessing.cosigning import Cosigning
 from policies.errors import Misconfigured
 from policies.load import Configuration
+from policies.node_list import NodeList
 from policies.parties import EntityId, Peer
+
+# The registered nodes of other countries, and the list that some rest on
+Known = tuple[Mapping[EntityId, Peer], NodeList | None]
 
 
 class Application:
@@ -226,7 +231,7 @@ class Application:
         found = self.registered.whole(found)
         former = self._known, self.peers, self.watch, self.watched, self.federations, self.federation_watch
         try:
-            if known_peers(found.configuration) != self._known:
+            if (known_peers(found.configuration), found.configuration.node_list) != self._known:
                 self._known, self.peers, self.watch = self._peers_of(found.configuration)
             federations = federations_of(self.settings, found.configuration, self.keys)
             if not federations.same_as(self.federations):
@@ -263,8 +268,8 @@ class Application:
         if problems := crossing_problems(self.settings, found.configuration, self.keys):
             raise Misconfigured(tuple(problems))
 
-    def _peers_of(self, configuration: Configuration) -> tuple[Mapping[EntityId, Peer], Peers, Watch[EntityId]]:
-        """Other countries' nodes, and the watch over them."""
+    def _peers_of(self, configuration: Configuration) -> tuple[Known, Peers, Watch[EntityId]]:
+        """Other countries' nodes, the list that they rest on, and the watch over them."""
         settings, known = self.settings, known_peers(configuration)
         copies = StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=self.keys.ledger)
         peers = Peers(
@@ -276,8 +281,10 @@ class Application:
             ours=PROTOCOL_VERSIONS,
             max_validity=settings.metadata_max_days * DAY,
             own=partial(own_moduli, self.keys),
+            node_list=node_list_of(settings, configuration, self.keys.ledger),
         )
-        return known, peers, Watch(peers, known, tenant=settings.tenant, clock=self._clock, seconds=settings.probe_seconds)
+        watch = Watch(peers, known, tenant=settings.tenant, clock=self._clock, seconds=settings.probe_seconds)
+        return (known, configuration.node_list), peers, watch
 
     def _composed(self, found: InForce) -> Site:
         entities, also = self.federations.held, self.federations.with_members
@@ -312,7 +319,7 @@ class Application:
             keys=self.keys,
             peers=self.peers,
             federations=self.federations.sources,
-            known=self._known,
+            known=self._known[0],
             switches=self.switches,
             sealing=self.sealing,
             queue=self.queue.standing,

@@ -21,9 +21,11 @@ from idp.ledger.operator_records import (
 )
 from idp.ledger.person_records import ERASURE
 from idp.ledger.record_contents import UNSENT
-from policies.load.table import URI
+from policies.load.table import IDENTIFIER, URI
 
 _DIGEST, _RECORD = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{32}")
+# The entity id of a node, or the id of a federation
+_PEER = re.compile(f"{URI.pattern}|{IDENTIFIER.pattern}")
 
 
 def _matches(pattern: re.Pattern[str]) -> Callable[[object], bool]:
@@ -50,7 +52,7 @@ SHAPES = {
         ("digest", "peer"),
         (
             ("digest", _matches(_DIGEST), "an approval of metadata has no digest of 64 hex digits"),
-            ("peer", _matches(URI), "an approval of metadata has no entity id"),
+            ("peer", _matches(_PEER), "an approval of metadata has no entity id"),
         ),
     ),
     DECRYPTION: RecordShape(

@@ -13,7 +13,7 @@ from idp.doctor.clients import clients, sectors
 from idp.doctor.cosignatures import witnesses
 from idp.doctor.database import database
 from idp.doctor.examination import Examination, Machine, read_folder
-from idp.doctor.federations import federations
+from idp.doctor.federations import federations, node_list
 from idp.doctor.files import permissions, stray_files
 from idp.doctor.finding import ERROR, DoctorFinding, DoctorReport, by_severity
 from idp.doctor.key_files import keys
@@ -83,6 +83,7 @@ OFFLINE: dict[str, Check] = {
     "pinned metadata": pinned,
     "held metadata": held,
     "federations": federations,
+    "service list": node_list,
     "database": database,
     "ledger": ledger,
     "rotation": rotation,

@@ -21,7 +21,7 @@ from policies.toml import read_toml
 # What `ciconia init` makes, and what may stand beside it: a folder with none of these is no configuration
 PARTS = (
     *(SETTINGS_FILE, "keys", "purposes", "parties", "providers", "nodes"),
-    *("catalogue.toml", "assurance.toml", "session_groups.toml", "bodies", "aggregator.toml"),
+    *("catalogue.toml", "assurance.toml", "session_groups.toml", "bodies", "aggregator.toml", "service_list.toml"),
 )
 
 

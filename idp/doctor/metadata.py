@@ -26,6 +26,7 @@ from idp.doctor.database import read_only
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding, Severity
 from idp.keys.kinds import DAY
+from idp.protocols.eidas.node_list import node_list_of
 from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
 from idp.store.peer_copies import StoredCopies
 from idp.system.addresses import acs_url, entity_id
@@ -127,7 +128,7 @@ def held(case: Examination) -> Iterator[DoctorFinding]:
         for peer in known.values():
             if engine is None:
                 yield _never(peer)
-            elif peer.certificate:
+            elif peer.certificate or peer.listed:
                 yield from _copy(case, engine, peer)
 
 
@@ -163,6 +164,7 @@ def _peers(case: Examination, peer: Peer, copies: PeerCopies) -> Peers:
         profile=EIDAS,
         ours=PROTOCOL_VERSIONS,
         max_validity=case.settings.metadata_max_days * DAY,
+        node_list=node_list_of(case.settings, case.configuration, case.ledger) if case.ledger is not None else None,
     )
 
 

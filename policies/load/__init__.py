@@ -14,6 +14,7 @@
 | `assurance.toml` | the city's own ladders of assurance, if it has any |
 | `bodies/*.toml`, `aggregator.toml` | the public bodies for which we stand at identity providers, and who we are to those |
 | `session_groups.toml` | the groups of services that share a sign-in, if there are any |
+| `service_list.toml` | the signed list of all nodes, if registrations of nodes rest on one |
 
 Nothing is read here: the caller hands in relative paths and bytes.
 """
@@ -28,19 +29,19 @@ from policies.assurance.ladders import Ladders
 from policies.attribute_register import AttributeRegister
 from policies.attributes import EXACT, AttributeName
 from policies.bodies import Aggregator, Body
-from policies.catalogue import STANDARD, Catalogue
+from policies.catalogue import Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
 from policies.federations import MDQ, Federation, FederationId
-from policies.load.bodies import AGGREGATOR_FILE, BODIES, problems_of_bodies, read_aggregator, read_bodies
+from policies.load.bodies import AGGREGATOR_FILE, BODIES, problems_of_bodies, read_bodies
 from policies.load.examples import read_examples, read_situation
 from policies.load.federations import PATTERN as FEDERATIONS
 from policies.load.federations import read_federation
-from policies.load.ladders import LADDERS_FILE, read_ladders, shipped
-from policies.load.logout import GROUPS_FILE, read_session_groups
+from policies.load.ladders import LADDERS_FILE
+from policies.load.logout import GROUPS_FILE
+from policies.load.node_list import LIST_FILE, problems_of_list
 from policies.load.operators import PATTERN as OPERATORS
 from policies.load.operators import read_operators
-from policies.load.own_attributes import read_own_attributes
 from policies.load.parties import read_party
 from policies.load.peers import read_node
 from policies.load.providers import read_provider
@@ -49,7 +50,9 @@ from policies.load.registers import KEYS as REGISTER_KEYS
 from policies.load.registers import PATTERN as REGISTERS
 from policies.load.registers import problems_of_sources, read_register
 from policies.load.saml_services import EMAIL, read_saml_service
+from policies.load.single_files import aggregator_of, catalogue_of, ladders_of, node_list_of, session_groups_of
 from policies.load.table import Table, nearest, parse
+from policies.node_list import NodeList
 from policies.operators import Operators
 from policies.parties import (
     ClientId,
@@ -75,6 +78,7 @@ PATTERNS = (
     LADDERS_FILE,
     GROUPS_FILE,
     AGGREGATOR_FILE,
+    LIST_FILE,
     BODIES,
     "purposes/*.toml",
     "parties/*.toml",
@@ -114,6 +118,8 @@ class Configuration:
     aggregator: Aggregator | None = None
     # the registers that vouch for attributes of a person
     registers: Mapping[RegisterId, AttributeRegister] = field(default_factory=dict)
+    # the signed list of all nodes that some of them rest on
+    node_list: NodeList | None = None
 
     @property
     def clients(self) -> Mapping[ClientId, RelyingParty]:
@@ -150,8 +156,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     A configuration with problems has gaps: look for more problems in it, never serve it.
     """
     problems: list[Problem] = []
-    catalogue = read_own_attributes(table) if (table := _only(files, "catalogue.toml", problems)) else STANDARD
-    ladders = read_ladders(table) if (table := _only(files, LADDERS_FILE, problems)) else shipped()
+    catalogue, ladders = catalogue_of(files, problems), ladders_of(files, problems)
     purposes, examples = _purposes(files, catalogue, problems)
     known = _unchanged(files, before) if before else {}
     fresh = {file: octets for file, octets in files.items() if file not in known}
@@ -161,7 +166,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     registers = [read_register(table, files, catalogue) for table in _tables(files, REGISTERS, problems)]
     nodes = [read_node(table, files) for table in _tables(files, "nodes/*.toml", problems)]
     federations = [read_federation(table, files) for table in _tables(files, FEDERATIONS, problems)]
-    aggregator = read_aggregator(table) if (table := _only(files, AGGREGATOR_FILE, problems)) else None
+    aggregator = aggregator_of(files, problems)
     scheme = aggregator.scheme if aggregator else ""
     bodies = [body for table in _tables(files, BODIES, problems) for body in read_bodies(table, scheme)]
     configuration = Configuration(
@@ -172,16 +177,19 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         examples=examples,
         nodes=_unique("id", ((one.node_id, one, one.source) for one in nodes), problems),
         operators=read_operators(files, problems),
-        session_groups=read_session_groups(table) if (table := _only(files, GROUPS_FILE, problems)) else {},
+        session_groups=session_groups_of(files, problems),
         federations=_unique(
             "id", ((one.federation_id, _wanting(one, providers, parties), one.source) for one in federations), problems
         ),
         bodies=_unique("id", ((one.body_id, one, one.source) for one in bodies), problems),
         aggregator=aggregator,
         registers=_unique("id", ((one.register_id, one, one.source) for one in registers), problems),
+        node_list=node_list_of(files, problems),
     )
     for purpose in purposes.values():
         problems.extend(problems_of_sources(purpose, configuration.registers))
+    resting = [*((str(one.provider_id), one.peer) for one in providers), *((one.node_id, one.peer) for one in nodes)]
+    problems.extend(problems_of_list(configuration.node_list, resting))
     for provider in providers:
         problems.extend(_problems_of_federation(provider.federation, "idp", provider.source, configuration))
         named = configuration.federations.get(FederationId(provider.federation))
@@ -270,11 +278,6 @@ def _tables(files: Mapping[str, bytes], pattern: str, problems: list[Problem]) -
     for file in sorted(file for file in files if fnmatchcase(file, pattern) and file.count("/") == pattern.count("/")):
         if (table := parse(file, files[file], problems)) is not None:
             yield table
-
-
-def _only(files: Mapping[str, bytes], file: str, problems: list[Problem]) -> Table | None:
-    """The table of the one file of its kind; None where there is none, or it is no TOML."""
-    return parse(file, files[file], problems) if file in files else None
 
 
 def _purposes(

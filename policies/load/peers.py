@@ -13,7 +13,7 @@ from policies.load.redirects import fault_of_address
 from policies.load.table import URI, Table, nearest
 from policies.parties import EntityId, NodeId, Peer, RequestingNode, StorkPeer
 
-KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks", "anchors", "revocation")
+KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks", "anchors", "revocation", "service_list")
 STORK_KEYS = ("url", "certificates", "encryption_certificate", "middleware", "sp_id")
 # of a node that asks us: the protocols in which it may
 _PROTOCOLS = {"eidas": "eidas", "stork": "stork"}
@@ -75,7 +75,9 @@ def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
     """The keys of a peer in a provider's or a node's table. Problems go to the table's list."""
     entity_id = table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")
     anchors = _anchors(table, files)
-    certificates = read_certificates(table, files, "metadata_certificate", _CERTIFICATE_FIX)
+    listed = table.flag("service_list")
+    pins = not listed or "metadata_certificate" in table
+    certificates = read_certificates(table, files, "metadata_certificate", _CERTIFICATE_FIX) if pins else ()
     return Peer(
         entity_id=EntityId(entity_id),
         country=table.country("country"),
@@ -88,6 +90,7 @@ def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
         revocation=_revocation(table, files),
         deviations=read_deviations(table, "eidas"),
         further_certificates=certificates[1:],
+        listed=listed,
     )
 
 

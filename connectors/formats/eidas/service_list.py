@@ -60,6 +60,7 @@ class ListedNode:
 class ServiceList:
     """A list, in the order in which it names its nodes. Times are in seconds; `next_update` is 0 where it says none."""
 
+    version: tuple[int, ...]
     issuer: str
     territory: str
     issued: int
@@ -97,6 +98,7 @@ def read_service_list(signed: Signed) -> ServiceList:
     _check_once(locations, "a Location")
     _check_once([f"{node.role} {node.entity_id}" for node in nodes], "a node")
     return ServiceList(
+        version=tuple(map(int, head["Version"].split("."))),
         issuer=_text(scheme, "IssuerName"),
         territory=_text(scheme, "SchemeTerritory"),
         issued=instant(head["IssueDate"], "the list"),

@@ -20,6 +20,7 @@ from idp.cli.console import NO, end, trying
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.keys.shared_factors import own_moduli
+from idp.protocols.eidas.node_list import HeldNodeList, node_list_of
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.store.engine import disposed, open_engine
 from idp.store.faults import explained
@@ -54,7 +55,13 @@ class NodeDesk:
             ours=PROTOCOL_VERSIONS,
             max_validity=self.settings.metadata_max_days * DAY,
             own=partial(own_moduli, self.keys),
+            node_list=self.node_list,
         )
+
+    @property
+    def node_list(self) -> HeldNodeList | None:
+        """The held list of all nodes, as the server has it."""
+        return node_list_of(self.settings, self.configuration, self.keys.ledger)
 
     def copies(self, engine: Engine) -> StoredCopies:
         """The copies of metadata in a database."""

@@ -46,9 +46,8 @@ class LastFetch:
     detail: str = ""
     mend: str = ""
 
-    def due(self, federation: Federation, *, usable: bool) -> int:
-        """When it is tried again: while something lacks after half a minute, one minute, two, up to the usual pause."""
-        pause = federation.refresh_seconds
+    def due(self, pause: int, *, usable: bool) -> int:
+        """When it is tried again: while something lacks after half a minute, one minute, two, up to the usual `pause`."""
         if self.failures or not usable:
             pause = min(pause, _FIRST_AGAIN << min(max(0, self.failures - 1), _MOST_DOUBLED))
         return self.time + pause
@@ -84,11 +83,11 @@ class FederationSources:
         self._summarise(federation_id, folder)
         # Somebody new is registered: they need not wait for the next round
         usable = copy is not None and (federation.kind != MDQ or copy.has(federation.wanted))
-        if last is not None and not due and now < last.due(federation, usable=usable):
+        if last is not None and not due and now < last.due(federation.refresh_seconds, usable=usable):
             if last.failures:
                 raise FetchError(last.check, last.detail, last.mend)
             return
-        with _alone(folder) as alone:
+        with alone_in(folder) as alone:
             if alone:
                 self._fetch(federation, folder, last, now)
                 self._summarise(federation_id, folder, alone=True)
@@ -99,7 +98,7 @@ class FederationSources:
         """Make the summaries of a copy that a family stands for, if they are not there. A login needs none of them."""
         if not self._federations.registered[federation_id].listed or self._federations.summarised(federation_id):
             return
-        with nullcontext(alone) if alone else _alone(folder) as free, suppress(OSError, ValueError, FetchError):
+        with nullcontext(alone) if alone else alone_in(folder) as free, suppress(OSError, ValueError, FetchError):
             if free:
                 octets = summaries_in_child(Summaries(folder, opened(folder, self._seal, INDEX)))
                 put_sealed(folder, octets, self._seal, name=SUMMARIES)
@@ -138,7 +137,7 @@ class FederationSources:
         """Let the copy that waits count, if it is what `digest` names. Raises `RequestRefused`."""
         folder = self._federations.folder(federation_id)
         # Nobody else writes meanwhile: what counts then is what was looked at
-        with _alone(folder) as alone:
+        with alone_in(folder) as alone:
             waiting = self._federations.waiting(federation_id)
             if not alone:
                 raise _refused(f"another process fetches {federation_id} now: try it again.")
@@ -155,7 +154,7 @@ class FederationSources:
             came = self._run(Job(federation, folder, held, now, self._demo))
         except FetchError as error:
             failures = (last.failures if last is not None else 0) + 1
-            _note(folder, LastFetch(now, failures, error.check, error.detail, error.mend))
+            note_fetch(folder, LastFetch(now, failures, error.check, error.detail, error.mend))
             with suppress(OSError):
                 # A process that was ended left what it had written
                 tidy(folder, self._seal)
@@ -170,7 +169,7 @@ class FederationSources:
             if not waits:
                 (folder / WAITING).unlink(missing_ok=True)
             tidy(folder, self._seal)
-        _note(folder, LastFetch(now))
+        note_fetch(folder, LastFetch(now))
         self._federations.look()
 
     def _held(self, federation: Federation, folder: Path) -> Index | None:
@@ -206,7 +205,7 @@ def _refused(detail: str) -> RequestRefused:
     return RequestRefused(detail, code="approval_refused", public="This approval is refused. " + detail)
 
 
-def _note(folder: Path, what: LastFetch) -> None:
+def note_fetch(folder: Path, what: LastFetch) -> None:
     """Write how it went. Where nothing can be written, nothing is fetched either, and the log says so."""
     new = folder / f".{TRIED}.new"
     with suppress(OSError):
@@ -215,7 +214,7 @@ def _note(folder: Path, what: LastFetch) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
+def alone_in(folder: Path) -> Iterator[bool]:
     """Whether no other process of this machine fetches for this folder."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

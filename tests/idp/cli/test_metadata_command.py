@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -35,6 +36,9 @@ from idp.store.peer_copies import StoredCopies
 from idp.store.switches.switch import KEY
 from idp.store.switches.switchboard import Switchboard
 from tests.connectors import forge
+from tests.connectors.metadata.lists import Place, publisher, signed, text
+from tests.connectors.metadata.node import NOW as LISTED
+from tests.connectors.metadata.origin import body, origin
 from tests.idp.cli.command import ciconia, json_of
 from tests.idp.cli.ledgers import change, opened, records
 from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of, signer
@@ -112,6 +116,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, loaded: BrokerKeys) -> None:
     monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin, _index: loaded)
     monkeypatch.setattr("idp.cli.metadata.desk.configure_logs", lambda: None)
     monkeypatch.setattr(COMMANDS, "system_clock", lambda: NOW)
+    monkeypatch.setattr(import_module("idp.cli.metadata.own"), "system_clock", lambda: NOW)
 
 
 def run_in(folder: Path) -> Run:
@@ -279,7 +284,7 @@ def test_a_copy_that_should_never_have_come_is_forgotten_recorded_and_replaced(
     assert "Forgotten and recorded: nl." in found.stdout
     assert records(sending) == 2
     assert run("show", "nl").exit_code == 1
-    assert said(run("pending", "--json")) == {"ok": True, "pending": [], "never_fetched": ["nl"]}
+    assert said(run("pending", "--json")) == {"ok": True, "pending": [], "service_list": None, "never_fetched": ["nl"]}
     assert run("fetch", "nl").exit_code == 0
     assert run("approve", "nl", "--digest", digest_of(nl)).exit_code == 0
     assert said(run("show", "nl", "--json"))["usable"] is True
@@ -418,6 +423,40 @@ def test_own_hands_out_no_certificate_of_a_key_that_is_revoked(receiving: Path, 
     assert "every key of this kind is revoked" in nothing.stderr
 
 
+# -- a list of all nodes
+
+
+def test_a_node_rests_on_a_list_whose_certificate_is_approved_and_recorded(
+    sending: Path, nl: Neighbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (COMMANDS, import_module("idp.cli.metadata.node_list")):
+        monkeypatch.setattr(module, "system_clock", lambda: LISTED)
+    nl.publish(valid_until=LISTED + DAY)
+    run, place = run_in(sending), Place("NL", "connector", nl.url, certificates=[signer("metadata").certificate])
+    with origin(body(signed(text(place, issued=LISTED - DAY, until=LISTED + DAY)))) as published:
+        file = sending / "nodes" / "one.toml"
+        file.write_text(file.read_text().replace('metadata_certificate = "metadata/nl.pem"', "service_list = true"))
+        assert run("fetch", "nl").exit_code == 2  # there is no list to rest on
+        (sending / "metadata" / "list.pem").write_text(DER_cert_to_PEM_cert(publisher().certificate))
+        (sending / "service_list.toml").write_text(
+            f'url = "{published.url}"\nsigners = "metadata/list.pem"\nnetworks = ["127.0.0.0/8"]\n'
+        )
+        assert "certificate that the list has for it is approved" in run("fetch", "nl").stderr
+        waiting = json.loads(run("pending", "--json").stdout)["service_list"]
+        shown = run("pending").stdout
+        assert waiting["digest"] in shown
+        assert sha256(signer("metadata").certificate).digest().hex(":").upper() in shown
+        assert run("approve", "service-list", "--digest", "0" * 64).exit_code == 1
+        assert run("approve", "service-list", "--digest", waiting["digest"]).exit_code == 0
+        assert said(run("fetch", "nl", "--json"))["digest"] == digest_of(nl)
+        assert said(run("show", "service-list", "--json"))["nodes"] == {"nl": None}
+        assert records(sending) == 1
+        published.answer = body(signed(text(issued=LISTED - DAY + 1, until=LISTED + DAY)))
+        assert run("fetch", "service-list").exit_code == 0
+        assert "does not name it" in run("show", "service-list").stdout
+        assert run("fetch", "nl").exit_code == 1
+
+
 # -- what could not be tried
 
 
@@ -433,5 +472,5 @@ def test_the_installed_command_says_one_object_and_logs_beside_it(sending: Path,
     assert json_of(ciconia("metadata", "fetch", "nl", "--json", "--config", sending))["ok"] is True
     change(sending / "ciconia.db", "UPDATE peers SET fetched = fetched + 1")
     found = ciconia("metadata", "pending", "--json", "--config", sending)
-    assert json_of(found) == {"ok": True, "pending": [], "never_fetched": ["nl"]}
+    assert json_of(found) == {"ok": True, "pending": [], "service_list": None, "never_fetched": ["nl"]}
     assert "peer_row_changed" in found.stderr

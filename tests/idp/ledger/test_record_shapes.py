@@ -187,6 +187,7 @@ NO_PEER = "an approval of metadata has no entity id"
         ({"peer": "the node of Latvia"}, {NO_PEER}),
         ({"peer": ["https://nl.example/"], "digest": ""}, {NO_DIGEST, NO_PEER}),
         ({"peer": "urn:lv:node"}, set()),
+        ({"peer": "research"}, set()),  # a federation's
     ],
 )
 def test_an_approval_names_a_digest_and_an_entity_id(store: Store, facts: dict[str, Json], whats: set[str]) -> None:
