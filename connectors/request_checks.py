@@ -17,6 +17,7 @@ from connectors.formats.eidas.registry import (
     REQUESTER,
     SP_TYPES,
     VERSION_MISMATCH,
+    Registry,
     incomplete,
     is_level,
     notified,
@@ -68,18 +69,22 @@ class Asking:
     sets: frozenset[str] = frozenset((NATURAL_PERSON,))
 
 
-def receive_request(signed: Signed, *, here: str, peer: Asking, now: int, profile: Profile) -> EidasRequest:
+def receive_request(
+    signed: Signed, *, here: str, peer: Asking, now: int, profile: Profile, registry: Registry = PLAIN
+) -> EidasRequest:
     """Read and judge a request that the peer signed. Raises `PeerRequestRefused`, and nothing else."""
     try:
         request = read_request(signed)
     except AssertionRejected as error:
         status = VERSION_MISMATCH if error.check == "version" else REQUESTER
         raise PeerRequestRefused(error.check, error.detail, saml_status=status) from None
-    return check_request(request, here=here, peer=peer, now=now, profile=profile)
+    return check_request(request, here=here, peer=peer, now=now, profile=profile, registry=registry)
 
 
-def check_request(request: EidasRequest, *, here: str, peer: Asking, now: int, profile: Profile) -> EidasRequest:
-    """Judge a request that `peer` sent to `here`, our address; the result has attributes of its `sets` alone."""
+def check_request(
+    request: EidasRequest, *, here: str, peer: Asking, now: int, profile: Profile, registry: Registry = PLAIN
+) -> EidasRequest:
+    """Judge a request that `peer` sent to `here`, our address; the result has what may be answered."""
     _check_envelope(request, here, peer, now, profile)
     _check_manner(request, peer)
     check_contexts(request.comparison, request.contexts)
@@ -88,7 +93,7 @@ def check_request(request: EidasRequest, *, here: str, peer: Asking, now: int, p
         raise PeerRequestRefused("sp_type", "not exactly one SPType, in the request or in the metadata")
     if request.requester_id and (len(request.requester_id) > MAX_REQUESTER_ID or len(request.requester_id.split()) != 1):
         raise PeerRequestRefused("requester_id", "a RequesterID that is too long, or no URI")
-    attributes = _judged_attributes(request.attributes, peer.sets)
+    attributes = _judged_attributes(request.attributes, peer.sets, registry)
     return replace(request, sp_type=request.sp_type or peer.sp_type, attributes=attributes)
 
 
@@ -153,8 +158,10 @@ def check_contexts(comparison: str, contexts: Sequence[str]) -> None:
         raise PeerRequestRefused("authn_context_exact", "a notified level without those above it")
 
 
-def _judged_attributes(asked: Sequence[RequestedAttribute], taken: frozenset[str]) -> tuple[RequestedAttribute, ...]:
-    """The attributes, of the sets that are `taken`, of a request that asks in the right way."""
+def _judged_attributes(
+    asked: Sequence[RequestedAttribute], taken: frozenset[str], registry: Registry
+) -> tuple[RequestedAttribute, ...]:
+    """The attributes, of the sets that are `taken` and additional ones, of a request that asks in the right way."""
 
     def refuse(check: str, detail: str) -> PeerRequestRefused:
         return PeerRequestRefused(check, detail, saml_sub_status=INVALID_ATTRIBUTE)
@@ -165,14 +172,16 @@ def _judged_attributes(asked: Sequence[RequestedAttribute], taken: frozenset[str
     for attribute in asked:
         if representative_kind(attribute.name):
             raise refuse("representative_requested", "a representative's attributes, which nobody may ask for")
-        known = PLAIN.get(attribute.name)
+        known = registry.get(attribute.name)
         if known is None and attribute.required:
             raise refuse("unknown_required", "an attribute that is required and that nobody here knows")
-        if known is not None and attribute.required != known.mandatory:
+        # Of additional attributes, each request says whether it requires them
+        if known is not None and not known.additional and attribute.required != known.mandatory:
             raise refuse("is_required", "an isRequired other than the registry's")
     sets = set(map(set_of, names)) - {""}
     if not sets or incomplete(sets, names):
         raise refuse("minimum_data_set", "a request without a minimum data set, or without all of one")
     if sets.isdisjoint(taken):
         raise refuse("persons", "a request for a kind of person that the node is not registered for")
-    return tuple(attribute for attribute in asked if set_of(attribute.name) in taken)
+    kept = {uri for uri, known in registry.items() if known.additional or known.namespace in taken}
+    return tuple(attribute for attribute in asked if attribute.name in kept)

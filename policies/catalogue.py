@@ -48,6 +48,20 @@ ABOUT_A_PERSON = frozenset().union(*_ALONE.values())
 
 
 @dataclass(frozen=True, slots=True)
+class EidasForm:
+    """An additional attribute between countries' nodes: `type` is `{namespace}local`, `pattern` "" where any text will do.
+
+    `required`: our questions require it. `transliterated`: a value in another script has one in Latin beside it.
+    """
+
+    type: str
+    friendly_name: str
+    required: bool = False
+    transliterated: bool = False
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AttributeType:
     """One attribute and its names.
 
@@ -67,6 +81,8 @@ class AttributeType:
     values: tuple[str, ...] = ()
     persons: frozenset[PersonKind] = EVERYBODY
     stork: str = ""
+    # None of an attribute that eIDAS itself has, or that no node knows
+    eidas_form: EidasForm | None = None
 
     @property
     def eidas_name(self) -> str:

@@ -1,12 +1,14 @@
-"""`catalogue.toml`: the attributes that a city adds, of any kind but an address."""
+"""`catalogue.toml`: the attributes that a city or a country adds, of any kind but an address."""
 
 import re
+from collections.abc import Collection
 
 from policies.attributes import AttributeName
-from policies.catalogue import STANDARD, AttributeType, Catalogue
+from policies.catalogue import STANDARD, AttributeType, Catalogue, EidasForm
 from policies.forms import FORMS, AttributeKind
 from policies.load.table import Table
 from policies.parameters import is_entry
+from policies.persons import EVERYBODY
 
 # An address has parts, and a source names each of them
 _KINDS = {kind.value: kind for kind in AttributeKind if kind is not AttributeKind.ADDRESS}
@@ -21,6 +23,14 @@ _RESERVED = frozenset(
     )
 )
 _DERIVED = "age_over_"
+# The attributes and types of eIDAS itself, which nobody redefines
+_EIDAS = "http://eidas.europa.eu/attributes/"
+_STRING = "{http://www.w3.org/2001/XMLSchema}string"
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:[\x21\x23-\x3b\x3d\x3f-\x7e]{1,1000}")
+_URI_FIX = 'write eidas = "https://sector.example/attributes/Licence", the URI under which nodes know it.'
+_TYPE = re.compile(r"\{[a-z][a-z0-9+.-]*:[\x21\x23-\x3b\x3d\x3f-\x7a\x7c\x7e]{1,1000}\}[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+_TYPE_FIX = 'write eidas_type = "{https://sector.example/attributes}LicenceType", or leave it out for text.'
+_FRIENDLY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
 # One claim of an age stands for all of them
 _NUMBER = re.compile(r"(?<=age_over_)[0-9]+$")
 
@@ -29,6 +39,7 @@ def read_own_attributes(table: Table) -> Catalogue:
     """The standard catalogue and the city's own attributes. Problems go to the table's list."""
     own: dict[AttributeName, AttributeType] = {}
     taken = {_NUMBER.sub("", known) for known in STANDARD.claims}
+    names = {known.eidas for known in STANDARD.attributes.values()}
     attributes = table.table("attributes", "write [attributes.NAME] for each attribute of your own.")
     table.close()
     if attributes is None:
@@ -48,7 +59,11 @@ def read_own_attributes(table: Table) -> Catalogue:
             claim=claim,
             saml=dict.fromkeys(one.texts("saml", 'write saml = ["urn:oid:..."].', required=False), ""),
             values=_values(one),
+            eidas=(uri := one.matching("eidas", _URI, _URI_FIX, default="")),
+            eidas_form=_eidas_form(one, uri, names) if uri else None,
+            persons=one.persons() if "persons" in one else EVERYBODY,
         )
+        names.add(uri)
         carried = {_NUMBER.sub("", attribute.claim_of(form)) for form in FORMS[attribute.kind]}
         if carried & (taken | _RESERVED) or claim.startswith(_DERIVED):
             one.problem("claim", f"the claim `{claim}` is taken.", "write claim = a name that no other attribute has.")
@@ -56,6 +71,25 @@ def read_own_attributes(table: Table) -> Catalogue:
         own[attribute.name] = attribute
         one.close()
     return STANDARD.with_own(own.values())
+
+
+def _eidas_form(table: Table, uri: str, taken: Collection[str]) -> EidasForm:
+    """How nodes write an attribute of a sector."""
+    if uri.startswith(_EIDAS) or uri in taken:
+        what = "is a name of eIDAS itself." if uri.startswith(_EIDAS) else "is the name of another attribute."
+        table.problem("eidas", what, _URI_FIX)
+    type_name = table.matching("eidas_type", _TYPE, _TYPE_FIX, default=_STRING)
+    transliterated = table.flag("eidas_transliterated")
+    if transliterated and type_name == _STRING:
+        table.problem("eidas_transliterated", "is for a type that can say its script.", _TYPE_FIX)
+    pattern = table.text("eidas_pattern", 'write eidas_pattern = "[A-Z]{2}[0-9]+".', default="")
+    try:
+        re.compile(pattern)
+    except re.error:
+        table.problem("eidas_pattern", "is no regular expression.", 'write eidas_pattern = "[A-Z]{2}[0-9]+".')
+    last = re.split(r"[/:#]", uri.rstrip("/"))[-1]
+    friendly = table.matching("eidas_friendly_name", _FRIENDLY, 'write eidas_friendly_name = "Licence".', default=last)
+    return EidasForm(type_name, friendly, table.flag("eidas_required"), transliterated, pattern)
 
 
 def _values(table: Table) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from connectors.formats.eidas.metadata import (
     PROTOCOL_VERSION,
     WANTS_REQUESTER_ID,
 )
-from connectors.formats.eidas.registry import EIDAS, NAME_ID_FORMATS, NATURAL, PLAIN, PROTOCOL_VERSIONS
+from connectors.formats.eidas.registry import ATTRIBUTES, EIDAS, NAME_ID_FORMATS, NATURAL, PROTOCOL_VERSIONS, Registry
 from connectors.formats.grammar import XSI, XSI_TYPE, written
 from connectors.formats.operator import Operator, add_operator
 from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, Profile
@@ -81,7 +81,7 @@ class ConnectorMetadata(NodeMetadata):
     sp_type: str = ""
 
 
-def proxy_element(metadata: ProxyMetadata) -> Element:
+def proxy_element(metadata: ProxyMetadata, registry: Registry = ATTRIBUTES) -> Element:
     """Our EntityDescriptor as a proxy service."""
     entity = [
         (PROTOCOL_VERSION, metadata.versions),
@@ -94,7 +94,7 @@ def proxy_element(metadata: ProxyMetadata) -> Element:
     for binding, url in ((POST, metadata.post_url), (REDIRECT, metadata.redirect_url)):
         child(role, md("SingleSignOnService"), Binding=binding, Location=url)
     for uri in metadata.attributes:
-        friendly_name = PLAIN[uri].friendly_name
+        friendly_name = registry[uri].friendly_name
         child(role, saml("Attribute"), Name=uri, NameFormat=ATTRNAME_URI, FriendlyName=friendly_name)
     add_operator(root, metadata.organization)
     return root

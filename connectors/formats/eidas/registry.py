@@ -16,6 +16,7 @@ from datetime import date
 
 from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
+from policies.catalogue import Catalogue
 from policies.visible import is_visible
 
 EIDAS = "http://eidas.europa.eu/saml-extensions"
@@ -23,6 +24,8 @@ NATURAL_PERSON = "http://eidas.europa.eu/attributes/naturalperson"
 LEGAL_PERSON = "http://eidas.europa.eu/attributes/legalperson"
 REPRESENTATIVE_NATURAL_PERSON = "http://eidas.europa.eu/attributes/naturalperson/representative"
 REPRESENTATIVE_LEGAL_PERSON = "http://eidas.europa.eu/attributes/legalperson/representative"
+
+XSD = "http://www.w3.org/2001/XMLSchema"
 
 # The prefixes that the EU's own node uses
 EIDAS_PREFIX = "eidas"
@@ -105,8 +108,8 @@ def notified_from(level: LevelOfAssurance) -> tuple[str, ...]:
 class EidasAttribute:
     """An attribute of a person (SAML Attribute Profile §2).
 
-    `xsi_type` is the local name of its type in `namespace`, which is also its set. `form` is the pattern of its values, ""
-    where any text is one.
+    `xsi_type` is the local name of its type in `namespace`, which is also its set, unless it is `additional`: of a sector,
+    and of no set. `form` is the pattern of its values, "" where any text is one.
     """
 
     namespace: str
@@ -116,11 +119,8 @@ class EidasAttribute:
     mandatory: bool = False
     transliterated: bool = False
     form: str = ""
-
-    @property
-    def prefix(self) -> str:
-        """The prefix of its namespace."""
-        return PREFIXES[self.namespace]
+    prefix: str = ""
+    additional: bool = False
 
     def is_value(self, text: str) -> bool:
         """Whether a text is of the attribute's type. One that shows nothing, as white space does, is of none."""
@@ -181,15 +181,18 @@ _LEGAL = (
 
 
 def _set(namespace: str, rows: Iterable[EidasAttribute], before: str = "") -> Mapping[str, EidasAttribute]:
-    named = [replace(row, namespace=namespace, uri=f"{namespace}/{row.uri}") for row in rows]
+    prefix = PREFIXES[namespace]
+    named = [replace(row, namespace=namespace, prefix=prefix, uri=f"{namespace}/{row.uri}") for row in rows]
     return {row.uri: replace(row, friendly_name=before + row.friendly_name) for row in named}
 
+
+Registry = Mapping[str, EidasAttribute]
 
 NATURAL = _set(NATURAL_PERSON, _NATURAL)
 LEGAL = _set(LEGAL_PERSON, _LEGAL)
 # The plain sets, which may be asked for; and every attribute, by URI
-PLAIN: Mapping[str, EidasAttribute] = {**NATURAL, **LEGAL}
-ATTRIBUTES: Mapping[str, EidasAttribute] = {
+PLAIN: Registry = {**NATURAL, **LEGAL}
+ATTRIBUTES: Registry = {
     **PLAIN,
     **_set(REPRESENTATIVE_NATURAL_PERSON, _NATURAL, "Representative"),
     **_set(REPRESENTATIVE_LEGAL_PERSON, _LEGAL, "Representative"),
@@ -202,8 +205,30 @@ MINIMUMS: Mapping[str, tuple[str, ...]] = {
 MINIMUM, LEGAL_MINIMUM = MINIMUMS[NATURAL_PERSON], MINIMUMS[LEGAL_PERSON]
 PERSON_IDENTIFIER, CURRENT_FAMILY_NAME, CURRENT_GIVEN_NAME, DATE_OF_BIRTH = MINIMUM
 LEGAL_PERSON_IDENTIFIER, LEGAL_NAME = LEGAL_MINIMUM
+# Those of which several values would be several persons
+SINGLE = frozenset(uri for kind in MINIMUMS.values() for uri in kind if not ATTRIBUTES[uri].transliterated)
 CURRENT_ADDRESS = f"{NATURAL_PERSON}/CurrentAddress"
 REPRESENTATIVES = (REPRESENTATIVE_NATURAL_PERSON, REPRESENTATIVE_LEGAL_PERSON)
+
+
+def with_additional(catalogue: Catalogue) -> Registry:
+    """Every attribute, and the additional ones that a catalogue adds to them (SAML Attribute Profile §2.9)."""
+    found = dict(ATTRIBUTES)
+    for row in catalogue.attributes.values():
+        if (known := row.eidas_form) is not None:
+            namespace, _, local = known.type.removeprefix("{").partition("}")
+            found[row.eidas] = EidasAttribute(
+                namespace,
+                row.eidas,
+                known.friendly_name,
+                local,
+                known.required,
+                known.transliterated,
+                known.pattern,
+                "xs" if namespace == XSD else f"type{len(found)}",
+                additional=True,
+            )
+    return found
 
 
 def set_of(uri: str) -> str:

@@ -17,7 +17,7 @@ and mean, so that a peer whose request is at fault gets an answer.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, MINIMUMS, NATURAL_PERSON, PLAIN
+from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, MINIMUMS, NATURAL_PERSON, PLAIN, Registry
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, written
 from connectors.formats.saml_head import opened
 from connectors.signatures.elements import child, made
@@ -69,17 +69,17 @@ class EidasRequest:
 
 
 def asked_attributes(
-    optional: Iterable[str] = (), sets: Iterable[str] = (NATURAL_PERSON,)
+    optional: Iterable[str] = (), sets: Iterable[str] = (NATURAL_PERSON,), registry: Registry = PLAIN
 ) -> tuple[RequestedAttribute, ...]:
     """The whole minimum data sets of natural or legal persons, and `optional` ones beside them.
 
-    KeyError for what cannot be asked for: an unknown URI, or a representative's.
+    KeyError for what the registry does not have; nobody asks for a representative's.
     """
     names = dict.fromkeys((*(uri for kind in sets for uri in MINIMUMS[kind]), *optional))
-    return tuple(RequestedAttribute(name, required=PLAIN[name].mandatory) for name in names)
+    return tuple(RequestedAttribute(name, required=registry[name].mandatory) for name in names)
 
 
-def request_element(request: EidasRequest) -> Element:
+def request_element(request: EidasRequest, registry: Registry = PLAIN) -> Element:
     """The element, unsigned, without AssertionConsumerServiceURL, ProtocolBinding and Consent: metadata has our address."""
     issued = {"Version": "2.0", "IssueInstant": written(request.issue_instant), "Destination": request.destination}
     manner = {"ForceAuthn": "true", "IsPassive": "false", "ProviderName": request.provider_name}
@@ -91,7 +91,7 @@ def request_element(request: EidasRequest) -> Element:
         child(extensions, f"{{{EIDAS}}}SPType", request.sp_type)
     asked = child(extensions, f"{{{EIDAS}}}RequestedAttributes")
     for attribute in request.attributes:
-        known = PLAIN.get(attribute.name)
+        known = registry.get(attribute.name)
         friendly = {} if known is None else {"FriendlyName": known.friendly_name}
         # One schema in the field requires isRequired, the other does not: we always say it
         required = "true" if attribute.required else "false"

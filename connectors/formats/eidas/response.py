@@ -19,9 +19,11 @@ from dataclasses import dataclass, field
 
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.eidas.registry import (
+    ATTRIBUTES,
     FAILURES,
     NAME_ID_FORMATS,
     SUB_STATUSES,
+    Registry,
     set_of,
 )
 from connectors.formats.eidas.values import EidasValue, declared, read_attributes, write_attributes
@@ -80,7 +82,7 @@ class EidasAssertionMessage:
     @property
     def sets(self) -> frozenset[str]:
         """The minimum data sets in it, by their namespaces (`registry.NATURAL_PERSON` and its kin)."""
-        return frozenset(map(set_of, self.attributes))
+        return frozenset(map(set_of, self.attributes)) - {""}
 
 
 # -- what we say -------------------------------------------------------------------------------------------------------
@@ -100,15 +102,15 @@ def failure_element(head: ResponseHead, status: str, sub_status: str, message: s
     return any_failure(head, status, sub_status, message)
 
 
-def assertion_element(assertion: EidasAssertion) -> Element:
+def assertion_element(assertion: EidasAssertion, registry: Registry = ATTRIBUTES) -> Element:
     """The Assertion, to be encrypted. ValueError, without the value, for one that a peer would have to refuse.
 
     It must be serialised as it is: a type of a value is a prefix in that value alone.
     """
     if assertion.name_id_format not in NAME_ID_FORMATS:
         raise ValueError("a NameID of another format")
-    root = frame_element(assertion, declared(assertion.attributes))
-    write_attributes(child(root, saml("AttributeStatement")), assertion.attributes)
+    root = frame_element(assertion, declared(assertion.attributes, registry))
+    write_attributes(child(root, saml("AttributeStatement")), assertion.attributes, registry)
     return root
 
 
@@ -138,7 +140,9 @@ def read_response(signed: Signed) -> EidasResponse:
     )
 
 
-def read_assertion(signed: Signed, tolerance: Tolerance = NOTHING) -> EidasAssertionMessage:
+def read_assertion(
+    signed: Signed, tolerance: Tolerance = NOTHING, registry: Registry = ATTRIBUTES
+) -> EidasAssertionMessage:
     """The Assertion of octets that were decrypted out of a Response that was signed. Raises `AssertionRejected`."""
     frame, statements = read_frame(signed.tree(), tolerance)
     if frame.subject is None or not 0 < len(frame.subject.value) <= MAX_NAME_ID:
@@ -159,5 +163,5 @@ def read_assertion(signed: Signed, tolerance: Tolerance = NOTHING) -> EidasAsser
         confirmations=frame.confirmations,
         conditions=frame.conditions,
         authentications=frame.authentications,
-        attributes=read_attributes(attributes_in(statements[0])),
+        attributes=read_attributes(attributes_in(statements[0]), registry),
     )

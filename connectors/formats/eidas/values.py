@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.formats.eidas.registry import (
-    ATTRIBUTES,
     LEGAL_PERSON,
     NATURAL_PERSON,
-    PREFIXES,
     REPRESENTATIVES,
+    SINGLE,
     EidasAttribute,
+    Registry,
     incomplete,
     set_of,
 )
@@ -45,25 +45,25 @@ class EidasValue:
 Said = Sequence[tuple[str, Sequence[EidasValue]]]
 
 
-def declared(said: Said) -> dict[str, str]:
+def declared(said: Said, registry: Registry) -> dict[str, str]:
     """The namespaces that must be declared above the attributes, by prefix."""
-    used = {set_of(uri) for uri, _ in said}
-    return {"xsi": XSI, **{prefix: namespace for namespace, prefix in PREFIXES.items() if namespace in used}}
+    used = {registry[uri].prefix: registry[uri].namespace for uri, _ in said if uri in registry}
+    return {"xsi": XSI, **used}
 
 
-def write_attributes(statement: Element, said: Said) -> None:
+def write_attributes(statement: Element, said: Said, registry: Registry) -> None:
     """Write Attributes into an AttributeStatement above which `declared` stands.
 
     ValueError, without the value, for what a peer would have to refuse.
     """
     uris = [uri for uri, _ in said]
-    if len(set(uris)) != len(uris) or not set(uris) <= set(ATTRIBUTES):
+    if len(set(uris)) != len(uris) or not set(uris) <= set(registry):
         raise ValueError("an attribute that is unknown, or stands twice")
-    sets = {ATTRIBUTES[uri].namespace for uri in uris}
+    sets = set(map(set_of, uris)) - {""}
     if sets <= set(REPRESENTATIVES) or incomplete(sets, uris):
         raise ValueError("an incomplete minimum data set")
     for uri, values in said:
-        known = ATTRIBUTES[uri]
+        known = registry[uri]
         if not values or not all(known.is_value(value.text) for value in values):
             raise ValueError(f"no value, or none of its type, for {known.friendly_name}")
         if not _has_latin(values) or not (known.transliterated or all(value.latin for value in values)):
@@ -82,7 +82,7 @@ def _write_attribute(statement: Element, known: EidasAttribute, values: Sequence
         child(element, saml("AttributeValue"), value.text, **typed)
 
 
-def read_attributes(elements: Sequence[Element]) -> dict[str, tuple[EidasValue, ...]]:
+def read_attributes(elements: Sequence[Element], registry: Registry) -> dict[str, tuple[EidasValue, ...]]:
     """The attributes of persons that have a value, by URI; unknown ones are dropped.
 
     The minimum data set of each kind that stands there is complete, a plain one is among them, and each has one identifier
@@ -91,7 +91,7 @@ def read_attributes(elements: Sequence[Element]) -> dict[str, tuple[EidasValue, 
     found: dict[str, tuple[EidasValue, ...]] = {}
     names = [attributes(element).get("Name", "") for element in elements]
     for name, element in zip(names, elements, strict=True):
-        known = ATTRIBUTES.get(name)
+        known = registry.get(name)
         if known is None:
             continue
         if names.count(name) > 1:
@@ -100,7 +100,7 @@ def read_attributes(elements: Sequence[Element]) -> dict[str, tuple[EidasValue, 
             found[name] = values
     _check_sets(names, found)
     # With several, we would have to choose one for the citizen
-    if any(len(found[uri]) > 1 for uri in found if ATTRIBUTES[uri].mandatory and not ATTRIBUTES[uri].transliterated):
+    if any(len(values) > 1 for uri, values in found.items() if uri in SINGLE):
         raise AssertionRejected("attribute_value", "a person of several identifiers or birth dates")
     return found
 
@@ -126,7 +126,7 @@ def _read_attribute(element: Element, known: EidasAttribute) -> tuple[EidasValue
     read = [_read_value(child, known) for child in children]
     values = tuple(value for value in read if value is not None and is_visible(value.text))
     if not all(known.is_value(value.text) for value in values):
-        if known.mandatory:
+        if known.mandatory or known.additional:
             raise AssertionRejected("attribute_value", f"{known.friendly_name} of another type than its own")
         return ()
     if values and not _has_latin(values):
