@@ -11,10 +11,14 @@ from policies.persons import ActingFor, PersonKind
 
 @dataclass(frozen=True, slots=True)
 class AskedAttribute:
-    """One attribute that a relying party asks for: the form that it wants."""
+    """One attribute that a relying party asks for: the form that it wants.
+
+    `required`: another country's node takes no answer without it, though it is of no minimum data set.
+    """
 
     name: AttributeName
     form: Form
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

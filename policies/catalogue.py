@@ -47,6 +47,9 @@ _ALONE: Mapping[str, frozenset[str]] = {
 ABOUT_A_PERSON = frozenset().union(*_ALONE.values())
 
 
+STRING = "{http://www.w3.org/2001/XMLSchema}string"
+
+
 @dataclass(frozen=True, slots=True)
 class EidasForm:
     """An additional attribute between countries' nodes: `type` is `{namespace}local`, `pattern` "" where any text will do.
@@ -145,6 +148,9 @@ _TITLES = {
     "gender": "Gender",
     "nationality": "Nationality",
     "place_of_birth": "Place of birth",
+    "country_of_birth": "Country of birth",
+    "town_of_birth": "Town of birth",
+    "country_of_residence": "Country of residence",
     "address": "Address",
     "email": "Email address",
     "phone_number": "Phone number",
@@ -190,6 +196,9 @@ _STANDARD_ATTRIBUTES = (
     _attribute("gender", AttributeKind.TEXT, scope="profile", eidas="Gender", all=_SCHAC + "2"),
     _attribute("nationality", AttributeKind.NATIONALITY, eidas="Nationality", claim="nationalities", all=_SCHAC + "5"),
     _attribute("place_of_birth", AttributeKind.TEXT, eidas="PlaceOfBirth", all=_SCHAC + "4"),
+    _attribute("country_of_birth", AttributeKind.TEXT, eidas="CountryOfBirth"),
+    _attribute("town_of_birth", AttributeKind.TEXT, eidas="TownOfBirth"),
+    _attribute("country_of_residence", AttributeKind.TEXT, eidas="CountryOfResidence", all=_SCHAC + "11"),
     _attribute(
         "address",
         AttributeKind.ADDRESS,
@@ -222,7 +231,12 @@ _STANDARD_ATTRIBUTES = (
     _represented("birthdate", AttributeKind.DATE),
     _represented("person_identifier", AttributeKind.NUMBER),
     _represented("address", AttributeKind.ADDRESS),
-    _attribute("mandate", AttributeKind.MANDATE, persons=ACTING),
+    replace(
+        _attribute("mandate", AttributeKind.MANDATE, persons=ACTING),
+        # Of no set: the EU's node ships it among its additional attributes
+        eidas="http://data.europa.eu/p4s/attributes/PowerOfRepresentationScope",
+        eidas_form=EidasForm(STRING, "PowerOfRepresentationScope"),
+    ),
 )
 
 

@@ -6,6 +6,7 @@ Lengths stand first so that no two lists of parts give the same bytes.
 
 Between countries a person is `CC/CC/id`: another `id` for each receiving country, made in the same way of
 (version, tenant, sending country, receiving country, namespace, identifier). The versions differ, so no `sub` is an `id`.
+A company is known by its register's number (decision 0089).
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from policies.errors import AssertionRejected, Misconfigured, Problem
 from policies.parties import Sector, SubjectNamespace, Tenant
 
 VERSION = b"1"
-COUNTRY_VERSION = b"country 1"
+COUNTRY_VERSION, ACTING_VERSION = b"country 1", b"country acting 1"
 # RFC 2104 §3: a key shorter than the hash's output weakens the HMAC
 SHORTEST_KEY = 32
 # The key, or HMAC-SHA256 of a message under a key that is elsewhere
@@ -54,6 +55,14 @@ def country_identifier(
     if not all(_COUNTRY.fullmatch(country) for country in (sending, receiving)):
         raise Misconfigured((_problem("country", "is no country's two capital letters.", 'write country = "EE".'),))
     return f"{sending}/{receiving}/" + _keyed(key, COUNTRY_VERSION, tenant, sending, receiving, namespace, subject)
+
+
+def acting_name(key: PairwiseKey, tenant: Tenant, between: str, acting: str, represented: str) -> str:
+    """The persistent NameID, between two countries, of one who acts for one other: another one for each of the two.
+
+    `acting` and `represented` are their identifiers between these countries, `between` says which: `EE/NL/`.
+    """
+    return between + _keyed(key, ACTING_VERSION, tenant, between, represented, acting)
 
 
 def subject_digest(sub: str) -> str:

@@ -234,7 +234,7 @@ class Broker:
         # Before anything is written: nothing stands in the ledger that could not be sent
         self.answers.frontend(origin).check_answerable(origin, now, release=False)
         if choice.word == self._role.release_word(decided.path):
-            return self._release(decided, choice, secret, now)
+            return self._release(decided.acting(choice.acting), choice, secret, now)
         if choice.shared or choice.word not in self._role.refusal_words(decided.path):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._role.refusal_record(decided, choice.word, now)

@@ -15,7 +15,7 @@ from idp.login.state_codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import Origin, ServiceRequest
-from policies.errors import NotFound
+from policies.errors import NotFound, RequestRefused
 from policies.parties import ProviderId, PurposeId
 from policies.release import Decision
 
@@ -69,7 +69,8 @@ class Judged:
     named none. `subject` is the person's keyed index in the ledger; b"" at a sending node, which records nobody. `policy`
     and `notice` are digests of the purpose and of what the page shows. `arrived` names all that the source sent.
     `vouched` is the digest of what was approved of that node, or of a federation's member; "" of a pinned provider.
-    `transfer` has the legal spheres of source and service and the ground, if it goes from one to another.
+    `transfer` has the legal spheres of source and service and the ground, if it goes from one to another. `instead` has
+    every answer that may go in its place, this one first: the citizen says for whom they act. () where there is one.
     """
 
     sub: str = field(repr=False)
@@ -82,6 +83,7 @@ class Judged:
     arrived: tuple[AttributeName, ...] = ()
     vouched: str = ""
     transfer: tuple[str, ...] = ()
+    instead: "tuple[Judged, ...]" = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,15 @@ class Decided:
         """The same question for five minutes from now, and never past the login's end."""
         end = max(self.end, min(now + DECIDED_LIFE, self.began + LOGIN_LIFE))
         return replace(self, end=end, more=end - self.end)
+
+    def acting(self, choice: int | None) -> "Decided":
+        """The same with the answer that the citizen chose, by its place on the page. Raises `RequestRefused`."""
+        answers = self.judged.instead
+        if choice is None and not answers:
+            return self
+        if choice is None or not 0 <= choice < len(answers):
+            raise RequestRefused("a choice of whom to act for that the page does not have", code="other_site")
+        return replace(self, judged=answers[choice])
 
     @property
     def decision(self) -> Decision:

@@ -10,6 +10,7 @@ from idp.pages.compiled_pages import compiled
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
 from idp.pages.headers import SUBMIT_SCRIPT
+from idp.pages.inform_view import InformView
 from idp.pages.languages import Language
 from idp.pages.last_view import LastView, PhoneView
 from idp.pages.logout_view import LogoutView
@@ -23,7 +24,6 @@ from idp.pages.views import (
     ApprovalView,
     BlockedView,
     ErrorView,
-    InformView,
     LeavingView,
     PageOwner,
     PostView,

@@ -3,18 +3,21 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from connectors.formats.eidas.registry import MINIMUM
 from idp.login.role import Choices
 from idp.login.states import DECIDED_LIFE, Decided
+from idp.pages.inform_view import Alternative, InformView
 from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
-from idp.pages.views import InformView, Item, SpType, Text, Towards, WithheldItem
-from idp.protocols.eidas.person import PERSON_IDENTIFIER_NAME, in_registry_order
+from idp.pages.views import Item, SpType, Text, Towards, WithheldItem
+from idp.protocols.eidas.person import IDENTIFIERS, in_registry_order, kind_of
 from idp.protocols.eidas.role import NodeRole
+from policies.attributes import AttributeName
 from policies.authentication import Origin, Requester, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
 from policies.parties import IdentityProvider, ProviderId
+from policies.persons import ABOUT_A_COMPANY, PersonKind
+from policies.release import Decision
 
 
 class NodeScreens:
@@ -68,18 +71,9 @@ class NodeScreens:
         """Which data go to which country; the citizen continues or leaves."""
         wording = self._pages.wording(language)
         node, asking = self._role.node(decided.request.origin), _asking(decided.request)
-        items = [
-            replace(
-                wording.carried(
-                    one.name,
-                    one.value,
-                    self._catalogue,
-                    always=self._catalogue.attributes[one.name].eidas in MINIMUM,
-                    latin=one.latin,
-                ),
-                ticked=one.name in (decided.request.ticked or ()),
-            )
-            for one in in_registry_order(decided.decision.released, self._catalogue)
+        answers = [
+            Alternative(_acting_for(judged.decision), self._items(judged.decision, decided.request, language))
+            for judged in decided.judged.instead or (decided.judged,)
         ]
         view = InformView(
             language=language,
@@ -92,10 +86,22 @@ class NodeScreens:
             requester=SpType(asking.sp_type),
             named=asking.provider_name,
             loa=decided.judged.loa,
-            items=tuple(sorted(items, key=_place)),
+            answers=tuple(answers),
             minutes=min(left, DECIDED_LIFE) // 60,
         )
         return self._pages.inform(view)
+
+    def _items(self, decision: Decision, request: ServiceRequest, language: str) -> tuple[Item, ...]:
+        """What goes, in words."""
+        wording, required = self._pages.wording(language), {one.name for one in decision.rulings if one.required}
+        items = [
+            replace(
+                wording.carried(one.name, one.value, self._catalogue, always=one.name in required, latin=one.latin),
+                ticked=one.name in (request.ticked or ()),
+            )
+            for one in in_registry_order(decision.released, self._catalogue)
+        ]
+        return tuple(sorted(items, key=_place))
 
     def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
         """Nothing: an answer that lacks something mandatory is refused before."""
@@ -108,4 +114,14 @@ def _asking(request: ServiceRequest) -> Requester:
 
 def _place(item: Item) -> tuple[bool, bool]:
     """Names and birth date first, the identifier that nobody can read after them, then what was asked for beside."""
-    return not item.required, item.name == PERSON_IDENTIFIER_NAME
+    return not item.required, item.name in IDENTIFIERS
+
+
+def _acting_for(decision: Decision) -> str:
+    """For whom the citizen acts, by name; "" for themself."""
+    values = {one.name: one.latin or one.value for one in decision.released}
+    kind = kind_of(values)
+    if kind is PersonKind.NATURAL:
+        return ""
+    names = ("legal_name",) if kind in ABOUT_A_COMPANY else ("represented_given_name", "represented_family_name")
+    return " ".join(str(values[AttributeName(name)]) for name in names)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 from policies.attributes import AttributeName
-from policies.catalogue import STANDARD, AttributeType, Catalogue, EidasForm
+from policies.catalogue import STANDARD, STRING, AttributeType, Catalogue, EidasForm
 from policies.forms import FORMS, AttributeKind
 from policies.load.table import Table
 from policies.parameters import is_entry
@@ -25,7 +25,6 @@ _RESERVED = frozenset(
 _DERIVED = "age_over_"
 # The attributes and types of eIDAS itself, which nobody redefines
 _EIDAS = "http://eidas.europa.eu/attributes/"
-_STRING = "{http://www.w3.org/2001/XMLSchema}string"
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[\x21\x23-\x3b\x3d\x3f-\x7e]{1,1000}")
 _URI_FIX = 'write eidas = "https://sector.example/attributes/Licence", the URI under which nodes know it.'
 _TYPE = re.compile(r"\{[a-z][a-z0-9+.-]*:[\x21\x23-\x3b\x3d\x3f-\x7a\x7c\x7e]{1,1000}\}[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -78,9 +77,9 @@ def _eidas_form(table: Table, uri: str, taken: Collection[str]) -> EidasForm:
     if uri.startswith(_EIDAS) or uri in taken:
         what = "is a name of eIDAS itself." if uri.startswith(_EIDAS) else "is the name of another attribute."
         table.problem("eidas", what, _URI_FIX)
-    type_name = table.matching("eidas_type", _TYPE, _TYPE_FIX, default=_STRING)
+    type_name = table.matching("eidas_type", _TYPE, _TYPE_FIX, default=STRING)
     transliterated = table.flag("eidas_transliterated")
-    if transliterated and type_name == _STRING:
+    if transliterated and type_name == STRING:
         table.problem("eidas_transliterated", "is for a type that can say its script.", _TYPE_FIX)
     pattern = table.text("eidas_pattern", 'write eidas_pattern = "[A-Z]{2}[0-9]+".', default="")
     try:

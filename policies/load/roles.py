@@ -9,11 +9,19 @@ from policies.attributes import AttributeName
 from policies.errors import Problem
 from policies.load import Configuration
 from policies.parties import IdentityProvider, Source
+from policies.persons import ABOUT_A_COMPANY, BY_A_PERSON, PersonKind
 
 SETTINGS = "ciconia.toml"
 CITY, NODE = "city", "node"
-# CIR (EU) 2015/1501 annex §1, but for the identifier, which is made of what `subject` names
+# CIR (EU) 2015/1501 annex §1, but for the identifier, which is made of what `subject` names; and annex §2
 MINIMUM_DATA_SET = tuple(AttributeName(name) for name in ("family_name", "given_name", "birthdate"))
+_OF_A_COMPANY = tuple(AttributeName(name) for name in ("legal_person_identifier", "legal_name"))
+_OF_THE_OTHER = tuple(AttributeName(f"represented_{name}") for name in ("person_identifier", *MINIMUM_DATA_SET))
+_NEEDED = (
+    (MINIMUM_DATA_SET, BY_A_PERSON),
+    (_OF_A_COMPANY, ABOUT_A_COMPANY),
+    (_OF_THE_OTHER, frozenset((PersonKind.FOR_NATURAL,))),
+)
 
 
 def problems_of_role(configuration: Configuration, role: str, country: str, *, organization: bool) -> tuple[Problem, ...]:
@@ -73,7 +81,8 @@ def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
 
 def _gaps(provider: IdentityProvider) -> Iterator[Problem]:
     """The needed attributes for which the provider's table has no name: every login would end there."""
-    for name in MINIMUM_DATA_SET:
+    needed = [name for names, kinds in _NEEDED if not kinds.isdisjoint(provider.persons) for name in names]
+    for name in needed:
         if (name, "") not in provider.attributes.values():
             what = f"{name} is missing: the minimum data set always goes whole."
             yield _problem(provider.source, "attributes", what, f'write "NAME ON THE WIRE" = "{name}".')

@@ -20,6 +20,7 @@ from idp.pages.citizen_view import (
 )
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
+from idp.pages.inform_view import Alternative, InformView
 from idp.pages.languages import LANGUAGES
 from idp.pages.last_view import LastView, PhoneView
 from idp.pages.picker_view import CountryChoice, OfferedBox, PickerView
@@ -29,7 +30,6 @@ from idp.pages.views import (
     BlockedView,
     Ending,
     ErrorView,
-    InformView,
     LeavingView,
     PageKind,
     PageOwner,
@@ -402,7 +402,7 @@ def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = AD
         requester=SpType.PUBLIC,
         named="Storkhaven resident parking",
         loa=LevelOfAssurance.HIGH,
-        items=(*always, *added),
+        answers=(Alternative("", (*always, *added)),),
         rewording="/login/L1/language",
     )
 

@@ -4,12 +4,13 @@ import secrets
 from collections.abc import Collection
 
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ProxyMetadata, proxy_element
-from connectors.formats.eidas.registry import MINIMUM, NATURAL
+from connectors.formats.eidas.registry import ATTRIBUTES, with_additional
 from connectors.formats.operator import Operator
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.folder import NodeKeys
 from idp.protocols.eidas.levels import published_levels
+from idp.protocols.eidas.person import names_answered
 from idp.protocols.eidas.proxy_service import Here
 from idp.protocols.eidas.receiving_node import application_identifier
 from policies.catalogue import Catalogue
@@ -45,11 +46,21 @@ def proxy_metadata(
         assurance=published_levels(providers),
         attributes=supported_attributes(providers, catalogue),
     )
-    return sign_enveloped(proxy_element(metadata), keys.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
+    element = proxy_element(metadata, with_additional(catalogue))
+    return sign_enveloped(element, keys.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
 
 
 def supported_attributes(providers: Collection[IdentityProvider], catalogue: Catalogue) -> tuple[str, ...]:
-    """The minimum data set, and what the tables of our identity providers can give beside it, in the registry's order."""
-    named = {name for provider in providers for name, _ in provider.attributes.values()}
-    given = {catalogue.attributes[name].eidas for name in named if name in catalogue.attributes}
-    return tuple(uri for uri in NATURAL if uri in MINIMUM or uri in given)
+    """The minimum data sets of the kinds for which an identity provider of ours vouches, and what else they can give.
+
+    In the registry's order. Representatives' attributes are named where somebody may act for another: nobody asks for them,
+    and a node that cannot take them sees that they may come.
+    """
+    registry = with_additional(catalogue)
+    found: set[str] = set()
+    for provider in providers:
+        named = {name for name, _ in provider.attributes.values()}
+        for kind in provider.persons:
+            names = names_answered(kind, catalogue).items()
+            found |= {uri for uri, name in names if name in named or (registry[uri].mandatory and uri in ATTRIBUTES)}
+    return tuple(uri for uri in registry if uri in found)

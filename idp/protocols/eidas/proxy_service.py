@@ -16,6 +16,7 @@ from connectors.formats.eidas.registry import (
     REQUEST_DENIED,
     REQUESTER,
     RESPONDER,
+    with_additional,
 )
 from connectors.formats.eidas.request import EidasRequest
 from connectors.formats.eidas.response import (
@@ -40,7 +41,8 @@ from idp.login.frontend import Admit, Declined, Received
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import LOGIN_LIFE, Decided, Released
 from idp.ports import ParkedRow
-from idp.protocols.eidas.person import eidas_values, in_registry_order, names_by_uri
+from idp.protocols.eidas.kinds import sets_of
+from idp.protocols.eidas.person import names_asked, wire_values
 from idp.system.addresses import node_entity_id
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT
@@ -104,6 +106,7 @@ class ProxyService:
         self._peers = peers
         self._signer = signer
         self._catalogue = catalogue
+        self._registry = with_additional(catalogue)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge a request. Who asks is the Issuer, if it has the key that signed.
@@ -117,7 +120,7 @@ class ProxyService:
             peer = self._peers.current(entity_id, now)
         service = ServiceId(node.node_id)
         try:
-            request = self._judged(signed, relay_state, peer, now)
+            request = self._judged(signed, relay_state, node, peer, now)
         except PeerRequestRefused as error:
             error.peer = node.node_id
             # Nobody waits any more for the answer to an old one, and it would buy anybody our signature for ever
@@ -162,7 +165,7 @@ class ProxyService:
         origin = released.grant.origin
         peer = self._peer(origin, now)
         encrypted = encrypt(
-            assertion_element(self._assertion(released, peer, now)),
+            assertion_element(self._assertion(released, peer, now), self._registry),
             peer.encryption_certificate(now),
             EIDAS,
             content=_method(peer, EIDAS.content_encryption, AES256_GCM),
@@ -202,7 +205,7 @@ class ProxyService:
                 continue
         return found
 
-    def _judged(self, signed: Signed, relay_state: str, peer: PeerInUse, now: int) -> EidasRequest:
+    def _judged(self, signed: Signed, relay_state: str, node: RequestingNode, peer: PeerInUse, now: int) -> EidasRequest:
         if len(relay_state.encode()) > MAX_RELAY_STATE:
             detail = f"a RelayState of more than {MAX_RELAY_STATE} octets"
             raise PeerRequestRefused(RELAY_STATE, detail, saml_sub_status=REQUEST_DENIED)
@@ -211,18 +214,20 @@ class ProxyService:
             acs_url=peer.acs_url,
             sp_type=peer.facts.sp_type,
             name_id_formats=peer.facts.name_id_formats,
+            sets=sets_of(node.persons),
         )
-        return receive_request(signed, here=self._here.sso_url, peer=asking, now=now, profile=EIDAS)
+        here, known = self._here.sso_url, self._registry
+        return receive_request(signed, here=here, peer=asking, now=now, profile=EIDAS, registry=known)
 
     def _asked(self, request: EidasRequest, origin: Origin) -> ServiceRequest:
         """The request in our words. Attributes that our catalogue does not know cannot be sent."""
-        names = names_by_uri(self._catalogue)
-        wanted = sorted(names[one.name] for one in request.attributes if one.name in names)
+        names = names_asked(self._catalogue)
+        wanted = sorted((names[one.name], one.required) for one in request.attributes if one.name in names)
         minimum = request.comparison == MINIMUM_LEVEL
         return ServiceRequest(
             origin=origin,
             purpose_id=PurposeId(""),
-            asked=tuple(AskedAttribute(name, EXACT) for name in wanted),
+            asked=tuple(AskedAttribute(name, EXACT, required) for name, required in wanted),
             unknown=(),
             minimum_assurance=NOTIFIED_LEVELS[request.contexts[0]] if minimum else LevelOfAssurance.LOW,
             contexts=() if minimum else request.contexts,
@@ -232,7 +237,6 @@ class ProxyService:
 
     def _assertion(self, released: Released, peer: PeerInUse, now: int) -> EidasAssertion:
         grant = released.grant
-        ordered = in_registry_order(grant.attributes, self._catalogue)
         wanted = EIDAS_QUESTION.load(grant.origin.protocol.encode()).name_id_format or PERSISTENT
         return EidasAssertion(
             assertion_id=message_id(released.answer_key, "assertion"),
@@ -247,7 +251,7 @@ class ProxyService:
             not_on_or_after=now + ANSWER_SECONDS,
             authn_instant=grant.authenticated_at,
             context_class=grant.context,
-            attributes=tuple(eidas_values(one, self._catalogue) for one in ordered),
+            attributes=wire_values(grant.attributes, self._catalogue),
         )
 
     def _posted(self, root: Element, peer: PeerInUse, origin: Origin, now: int) -> Post:

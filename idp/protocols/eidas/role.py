@@ -5,11 +5,13 @@ and time, and the ledger leads to nobody.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from connectors.connector import Ask
-from connectors.formats.eidas.registry import MINIMUM
 from connectors.metadata.members import Member
 from connectors.metadata.summaries import Summary
+from connectors.request_checks import PeerRequestRefused
 from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, DecidedBy, draft_node, new_record
 from idp.login.finish import Choice
 from idp.login.role import Choices, Reach
@@ -17,14 +19,23 @@ from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
 from idp.login.suspension import Suspension
 from idp.ports import ApprovalRows, RecordDraft
+from idp.protocols.eidas.kinds import check_mandates, kinds_for, kinds_in
 from idp.protocols.eidas.levels import answered_level, levels_for
-from idp.protocols.eidas.person import minimum_data, names_by_uri
+from idp.protocols.eidas.person import (
+    LEGAL_IDENTIFIER_NAME,
+    OTHERS_IDENTIFIER_NAME,
+    PERSON_IDENTIFIER_NAME,
+    always_sent,
+    data_sets,
+)
+from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
-from policies.catalogue import Catalogue
+from policies.catalogue import MANDATE, Catalogue
 from policies.errors import AssertionRejected, AssuranceTooLow, NotFound, Replayed, RequestRefused
-from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, RequestingNode, Tenant
-from policies.pseudonyms import PairwiseKey, country_identifier
+from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, RequestingNode, SubjectNamespace, Tenant
+from policies.persons import ABOUT_A_COMPANY, PersonKind
+from policies.pseudonyms import PairwiseKey, acting_name, country_identifier
 from policies.release import Decision, Reason, Ruling, RulingOutcome
 
 
@@ -101,13 +112,17 @@ class NodeRole:
         self._suspension.check_node(self.node(origin))
 
     def check_reachable(self, request: ServiceRequest) -> None:
-        """Raises `AssuranceTooLow`: nobody is sent away to sign in for nothing."""
-        if not any(levels_for(request, provider) for provider in self._providers.values()):
+        """Raises `AssuranceTooLow` or `PeerRequestRefused`: nobody is sent away to sign in for nothing."""
+        node = self.node(request.origin)
+        vouching = [provider for provider in self._providers.values() if kinds_for(request, node, provider)]
+        if not vouching:
+            raise PeerRequestRefused("persons", "no identity provider here vouches for a kind of person that it asks for")
+        if not any(levels_for(request, provider) for provider in vouching):
             raise AssuranceTooLow("assurance_unreachable", "no identity provider here has a level that the node takes")
 
     def choices(self, request: ServiceRequest, now: int) -> Choices:
         """The identity providers that can answer this request, each with whether it is on."""
-        return tuple((one, self.reach(one, now)) for one in self._providers.values() if levels_for(request, one))
+        return tuple((one, self.reach(one, now)) for one in self._providers.values() if self._answers(request, one))
 
     def members(self, request: ServiceRequest, takes: Callable[[Summary], bool]) -> Iterator[Member]:
         """A node has no families."""
@@ -129,13 +144,17 @@ class NodeRole:
         node = self.node(request.origin)
         self._suspension.check_node(node)
         found = self.provider(provider_id)
-        if not levels_for(request, found):
+        if not self._answers(request, found):
             raise NotFound("an identity provider that does not reach what the node asks")
         if acts is None:
             self._suspension.check_source(found)
         else:
             self._suspension.check_asked_for_node(node, found, acts)
         return found
+
+    def _answers(self, request: ServiceRequest, provider: IdentityProvider) -> bool:
+        """Whether this provider can: by its level, and by the kinds of person that it vouches for."""
+        return bool(levels_for(request, provider) and kinds_for(request, self.node(request.origin), provider))
 
     def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
         """The citizen signs in anew for each request from abroad."""
@@ -148,9 +167,10 @@ class NodeRole:
     def judge(
         self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
     ) -> Judged:
-        """The minimum data set, complete, and what was asked beside it. The identifier is made for the country that asks.
+        """The minimum data sets, complete, and what was asked beside them. Identifiers are made for the country that asks.
 
-        Raises `AssertionRejected` and its kinds: also where the minimum data set is not complete.
+        Where the person may answer for themself or for another, they choose which. Raises `AssertionRejected` and its
+        kinds: also where no minimum data set is complete.
         """
         if not assertion.authenticated_at:
             raise AssertionRejected("authentication_time", "no auth_time, and an answer to another country has to say when")
@@ -159,27 +179,65 @@ class NodeRole:
         context = answered_level(levels, assertion.offered.loa)
         if context is None:
             raise AssuranceTooLow("authn_context_too_low", "a level that the node did not ask for")
-        identifier = country_identifier(
-            self._pairwise_key,
-            self._tenant,
-            self._country,
-            node.peer.country,
-            assertion.namespace,
-            assertion.subject,
-        )
-        attributes = minimum_data(request.asked, assertion, identifier, self._catalogue)
-        # Between countries the whole minimum data set goes, or nothing. What is beside it is the citizen's to leave out
-        always = {name for uri, name in names_by_uri(self._catalogue).items() if uri in MINIMUM}
+        on = datetime.fromtimestamp(now, tz=UTC).date()
+        found: list[Judged] = []
+        problems: list[AssertionRejected] = []
+        for kind in kinds_in(assertion, kinds_for(request, node, provider)):
+            try:
+                found.append(self._judged(kind, request, node, assertion, on))
+            except AssertionRejected as error:
+                problems.append(error)
+        if not found:
+            raise problems[0]
+        loa = max(level for level, uri in levels.items() if uri == context)
+        answers = tuple(replace(one, loa=loa, context=context) for one in found)
+        return replace(answers[0], instead=answers) if len(answers) > 1 else answers[0]
+
+    def _judged(
+        self, kind: PersonKind, request: ServiceRequest, node: RequestingNode, assertion: Assertion, on: date
+    ) -> Judged:
+        """The answer of one kind, whole."""
+        if kind.acts:
+            check_mandates(request, assertion, on)
+        identifiers = self._identifiers(kind, node.peer.country, assertion)
+        attributes = data_sets(kind, request.asked, assertion, identifiers, self._catalogue)
+        # Between countries the whole minimum data set goes, or nothing, and with it the bounds of a mandate. What is beside
+        # them is the citizen's to leave out
+        always = always_sent(kind, self._catalogue) | {
+            one.name for one in request.asked if one.required or one.name == MANDATE
+        }
         rulings = tuple(
             Ruling(one.name, EXACT, RulingOutcome.AS_ASKED, Reason.AS_ASKED, one.name in always, node.source, one)
             for one in attributes
         )
-        return Judged(
-            sub=identifier,
-            loa=max(level for level, uri in levels.items() if uri == context),
-            context=context,
-            decision=Decision(rulings),
-        )
+        sub = next(iter(identifiers.values()))
+        if len(identifiers) > 1:
+            acting, represented = identifiers.values()
+            between = f"{self._country}/{node.peer.country}/"
+            sub = acting_name(self._pairwise_key, self._tenant, between, acting, represented)
+        return Judged(sub=sub, loa=LevelOfAssurance.LOW, context="", decision=Decision(rulings))
+
+    def _identifiers(self, kind: PersonKind, receiving: str, assertion: Assertion) -> dict[AttributeName, str]:
+        """The identifiers between the two countries: of whoever signs in, then of the one for whom they act."""
+        offered, acting = assertion.offered.attributes, assertion.acting_for
+        other = acting if acting and acting.kind is PersonKind.NATURAL else None
+        found: dict[AttributeName, str] = {}
+
+        def derived(namespace: SubjectNamespace, subject: str) -> str:
+            return country_identifier(self._pairwise_key, self._tenant, self._country, receiving, namespace, subject)
+
+        if kind is not PersonKind.LEGAL:
+            found[PERSON_IDENTIFIER_NAME] = derived(assertion.namespace, assertion.subject)
+        if kind is PersonKind.FOR_NATURAL:
+            namespace = SubjectNamespace(other.namespace) if other else assertion.namespace
+            theirs = other.identifier if other else offered.get(OTHERS_IDENTIFIER_NAME)
+            if not isinstance(theirs, str) or theirs == assertion.subject:
+                raise AssertionRejected("represented_person", "somebody who acts for themself, or for nobody")
+            found[OTHERS_IDENTIFIER_NAME] = derived(namespace, theirs)
+        if kind in ABOUT_A_COMPANY:
+            number = offered.get(LEGAL_IDENTIFIER_NAME)
+            found[LEGAL_IDENTIFIER_NAME] = f"{self._country}/{receiving}/{number if isinstance(number, str) else ''}"
+        return found
 
     def enforces(self, origin: Origin) -> bool:
         """A node's services are other countries' nodes: they judge for themselves."""

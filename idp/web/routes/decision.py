@@ -5,6 +5,7 @@ POST /login/{login}/decision           release, refuse or cancel
 POST /login/{login}/cancel             back to the service before any identity provider answered
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -55,6 +56,8 @@ from policies.errors import (
 from policies.parties import IdentityProvider, ProviderId
 
 REMEMBER = "remember"
+# The place of the one for whom the citizen acts
+ACTING, _PLACE = "acting", re.compile(r"[0-9]{1,3}")
 # The buttons that bring the whole question in place of one line
 WHOLE, EVERY_TIME = "whole", "every_time"
 # The one that gives more time, once
@@ -221,12 +224,19 @@ def _choice(fields: dict[str, str]) -> Choice:
     # Boxes ticked and then refused: what was ticked is nothing
     if fields.get("choice") not in RELEASING:
         return Choice(fields.get("choice", ""))
-    return Choice(fields["choice"], ticked_in(fields), remember=REMEMBER in fields)
+    if (acting := fields.get(ACTING)) is None:
+        return Choice(fields["choice"], ticked_in(fields), remember=REMEMBER in fields)
+    # Only the boxes of the answer that was chosen count
+    before = f"{SHARE}{acting}."
+    ticked = {f"{SHARE}{name.removeprefix(before)}" for name in fields if name.startswith(before)}
+    return Choice(fields["choice"], ticked_in(dict.fromkeys(ticked, "yes")), REMEMBER in fields, int(acting))
 
 
 def _unknown(fields: dict[str, str], pressed: set[str]) -> bool:
     """Whether there is a field that the question's form does not send with what was `pressed`."""
     boxes = {name for name, value in fields.items() if (name.startswith(SHARE) or name == REMEMBER) and value == "yes"}
+    if _PLACE.fullmatch(fields.get(ACTING, "")):
+        boxes.add(ACTING)
     return not ({"login", "decided"} | pressed | boxes).issuperset(fields)
 
 

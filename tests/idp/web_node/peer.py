@@ -10,6 +10,7 @@ from lxml import etree
 
 from connectors.formats.eidas.metadata import read_peer
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, connector_element
+from connectors.formats.eidas.registry import with_additional
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, asked_attributes, request_element
 from connectors.formats.eidas.response import EidasAssertionMessage, EidasResponse, read_assertion, read_response
 from connectors.formats.operator import Operator
@@ -26,6 +27,9 @@ from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import REQUEST_SIGNATURE_PLACE
 from idp.keys.file import create_saml_key, load_node_signer, load_unwrapper
 from idp.keys.hourly_keys import HOUR
+from policies.attributes import AttributeName
+from policies.catalogue import STANDARD, AttributeType, EidasForm
+from policies.forms import AttributeKind
 from policies.parties import EntityId
 from tests.idp.neighbour import signer
 
@@ -33,6 +37,22 @@ ORGANIZATION = Operator("Node", "Node", "https://nl.example", "help@nl.example",
 LOA = "http://eidas.europa.eu/LoA/"
 OTHER_LOA = "http://eidas.europa.eu/NotNotified/LoA/"
 ATTRIBUTE = "http://eidas.europa.eu/attributes/naturalperson/"
+# It knows the additional attributes of the node that it asks
+LICENCE = "https://trade.example/attributes/Licence"
+KNOWN = with_additional(
+    STANDARD.with_own(
+        [
+            AttributeType(
+                AttributeName("licence"),
+                AttributeKind.NUMBER,
+                {"en": "Licence"},
+                "licence",
+                eidas=LICENCE,
+                eidas_form=EidasForm("{https://trade.example/attributes}LicenceType", "Licence"),
+            )
+        ]
+    )
+)
 
 
 def request_octets(request: EidasRequest) -> bytes:
@@ -151,7 +171,8 @@ class PeerNode:
         response = read_response(message.signed)
         assertion = None
         if response.encrypted:
-            assertion = read_assertion(open_assertion(message.signed, [self.unwrapper], keys, EIDAS))
+            opened = open_assertion(message.signed, [self.unwrapper], keys, EIDAS)
+            assertion = read_assertion(opened, registry=KNOWN)
         return Opened(response, assertion, octets)
 
 

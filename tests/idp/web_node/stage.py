@@ -70,6 +70,27 @@ en = "Sign-in of {name}"
 "urn:oid:2.5.4.7" = "address.locality"
 "urn:oid:2.5.4.6" = "address.country"
 """
+EVERYBODY = 'persons = ["natural", "legal", "for_natural", "for_legal"]\n'
+# Registers that the national sign-in has behind it
+ACTING = """\
+"urn:ee:company:number" = "legal_person_identifier"
+"urn:ee:company:name" = "legal_name"
+"urn:ee:company:vat" = "vat_number"
+"urn:ee:ward:number" = "represented_person_identifier"
+"urn:ee:ward:family" = "represented_family_name"
+"urn:ee:ward:given" = "represented_given_name"
+"urn:ee:ward:born" = "represented_birthdate"
+"urn:ee:mandate" = "mandate"
+"urn:ee:licence" = "licence"
+"""
+CATALOGUE = """\
+[attributes.licence]
+kind = "number"
+title.en = "Trade licence"
+eidas = "https://trade.example/attributes/Licence"
+eidas_type = "{https://trade.example/attributes}LicenceType"
+eidas_pattern = "[A-Z]{2}[0-9]{4}"
+"""
 # A bank's sign-in is not notified, and never reaches the highest level
 BANK = '[assurance]\n"http://eidas.europa.eu/LoA/low" = "low"\n"http://eidas.europa.eu/LoA/substantial" = "substantial"\n'
 
@@ -139,13 +160,14 @@ class NodeStage(LiveStage):
         (self.folder / "ciconia.toml").write_text(text, encoding="utf-8")
         settings = load_settings(self.folder)
         create_keys(settings.key_folder, settings.origin, settings.tenant)
-        for peer, more in ((self.nl, ""), (self.lv, "tell_refusal = true\n"), (self.fi, ""), (self.se, "")):
+        for peer, more in ((self.nl, ""), (self.lv, "tell_refusal = true\n" + EVERYBODY), (self.fi, ""), (self.se, "")):
             text = NODE.format(name=peer.name, country=peer.country, entity_id=peer.entity_id, more=more)
             (self.folder / "nodes" / f"{peer.name}.toml").write_text(text, encoding="utf-8")
             (self.folder / "metadata" / f"{peer.name}.pem").write_text(_pem(peer.metadata_signer.certificate))
         create_saml_key(outside / "provider.pem", "provider.localhost")
         signer = load_signer(outside / "provider.pem")
         self.providers: dict[str, Country] = {}
+        (self.folder / "catalogue.toml").write_text(CATALOGUE, encoding="utf-8")
         for name, notified, more in (("national", "true", ""), ("bank", "false", BANK)):
             made = Country(
                 base=f"http://{name}.localhost:8498",
@@ -157,6 +179,7 @@ class NodeStage(LiveStage):
             )
             self.providers[name] = made
             text = PROVIDER.format(name=name, base=made.base, notified=notified, more=more)
+            text = f"{EVERYBODY}{text}{ACTING}" if name == "national" else text
             (self.folder / "providers" / f"{name}.toml").write_text(text, encoding="utf-8")
             (self.folder / "metadata" / f"{name}.xml").write_bytes(made.metadata())
         migrate(settings.database_url)

@@ -1,5 +1,7 @@
 """A sending node serves its own addresses, and none of a city's."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
@@ -9,6 +11,10 @@ from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.wire.names import POST, REDIRECT
+from idp.config.folder import load_configuration
+from idp.protocols.eidas.metadata import supported_attributes
+from policies.catalogue import STANDARD
+from policies.persons import NATURAL_ALONE
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import ATTRIBUTE, LOA, OTHER_LOA
 from tests.idp.web_node.stage import NodeStage
@@ -46,7 +52,17 @@ def test_the_metadata_says_what_the_providers_can_give(browser: Browser, stage: 
     facts, _ = metadata(browser, stage)
     assert facts.assurance == {f"{LOA}high", f"{OTHER_LOA}low", f"{OTHER_LOA}substantial"}
     minimum = ("PersonIdentifier", "CurrentFamilyName", "CurrentGivenName", "DateOfBirth")
-    assert facts.attributes == {ATTRIBUTE + name for name in (*minimum, *MADE_OF_TABLES)}
+    legal = ("LegalPersonIdentifier", "LegalName", "VATRegistrationNumber")
+    assert facts.attributes == {
+        *(ATTRIBUTE + name for name in (*minimum, *MADE_OF_TABLES)),
+        *(f"{ATTRIBUTE}representative/{name}" for name in minimum),
+        *(f"http://eidas.europa.eu/attributes/legalperson/{name}" for name in legal),
+        *("https://trade.example/attributes/Licence", "http://data.europa.eu/p4s/attributes/PowerOfRepresentationScope"),
+    }
+    # and whoever vouches for persons alone is no reason to name companies
+    natural = [replace(one, persons=NATURAL_ALONE) for one in load_configuration(stage.folder).providers.values()]
+    found = supported_attributes(natural, STANDARD)
+    assert set(found) == {ATTRIBUTE + name for name in (*minimum, *MADE_OF_TABLES)}
 
 
 @pytest.mark.spec("eidas.md §6 validUntil")

@@ -1,5 +1,7 @@
 """A national answer goes to another country whole, typed and in Latin script, or not at all."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from connectors.formats.eidas.address import read_address
@@ -7,18 +9,19 @@ from connectors.formats.eidas.request import asked_attributes
 from connectors.formats.eidas.values import EidasValue
 from connectors.formats.saml_message import WireAttribute
 from connectors.mapping import latin_forms
-from idp.protocols.eidas.person import eidas_values, minimum_data, names_by_uri
+from idp.protocols.eidas.person import PERSON_IDENTIFIER_NAME, data_sets, names_asked, wire_values
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Value, latin_name
 from policies.authentication import AskedAttribute, Assertion, Offered
 from policies.catalogue import STANDARD
 from policies.errors import AssertionRejected
 from policies.parties import EntityId, ProviderId, SubjectNamespace
+from policies.persons import PersonKind
 from tests.idp.web_node.peer import ATTRIBUTE, and_also
 
 IDENTIFIER = "EE/NL/abc"
 PERSON = {"family_name": "Maasikas", "given_name": "Mari", "birthdate": "1990-02-28"}
-ASKED = tuple(AskedAttribute(names_by_uri(STANDARD)[each.name], EXACT) for each in asked_attributes(()))
+ASKED = tuple(AskedAttribute(names_asked(STANDARD)[each.name], EXACT) for each in asked_attributes(()))
 
 
 def assertion(**values: Value | None) -> Assertion:
@@ -39,9 +42,20 @@ def assertion(**values: Value | None) -> Assertion:
 
 
 def found(one: Assertion, *beside: str) -> dict[str, tuple[Value, str]]:
-    names = names_by_uri(STANDARD)
+    names = names_asked(STANDARD)
     asked = [AskedAttribute(names[each.name], EXACT) for each in and_also(*beside) if each.name in names]
-    return {str(each.name): (each.value, each.latin) for each in minimum_data(asked, one, IDENTIFIER, STANDARD)}
+    return {str(each.name): (each.value, each.latin) for each in sent(asked, one)}
+
+
+def sent(asked: Sequence[AskedAttribute], one: Assertion) -> tuple[Attribute, ...]:
+    """The attributes that would go of a person for themself."""
+    return data_sets(PersonKind.NATURAL, asked, one, {PERSON_IDENTIFIER_NAME: IDENTIFIER}, STANDARD)
+
+
+def written(one: Attribute) -> tuple[str, tuple[EidasValue, ...]]:
+    """One attribute as it goes."""
+    (row,) = wire_values((one,), STANDARD)
+    return row
 
 
 @pytest.mark.spec("eidas.md §5 minimum data set")
@@ -58,7 +72,7 @@ def test_the_minimum_data_set_is_whole_and_has_our_identifier() -> None:
 @pytest.mark.parametrize("value", [None, " ", "\u200b", "\u202e\u034f"])
 def test_without_one_of_it_nothing_goes(name: str, value: str | None) -> None:
     with pytest.raises(AssertionRejected) as refused:
-        minimum_data(ASKED, assertion(**{name: value}), IDENTIFIER, STANDARD)
+        sent(ASKED, assertion(**{name: value}))
     assert refused.value.check == "minimum_data_set"
     assert name in refused.value.detail
     assert "national" in refused.value.detail
@@ -68,7 +82,7 @@ def test_without_one_of_it_nothing_goes(name: str, value: str | None) -> None:
 @pytest.mark.parametrize("text", ["1990", "1990-02", "1990-02-30", "19900228", "28.2.1990"])
 def test_half_a_birth_date_is_none(text: str) -> None:
     with pytest.raises(AssertionRejected) as refused:
-        minimum_data(ASKED, assertion(birthdate=text), IDENTIFIER, STANDARD)
+        sent(ASKED, assertion(birthdate=text))
     assert refused.value.check == "minimum_data_set"
     assert text not in refused.value.detail
 
@@ -78,7 +92,7 @@ def test_a_name_in_another_script_needs_its_latin_form() -> None:
     assert found(assertion(family_name="Иванова", family_name__latin="Ivanova"))["family_name"] == ("Иванова", "Ivanova")
     for latin in (None, "", "Иванова", True):
         with pytest.raises(AssertionRejected) as refused:
-            minimum_data(ASKED, assertion(family_name="Иванова", family_name__latin=latin), IDENTIFIER, STANDARD)
+            sent(ASKED, assertion(family_name="Иванова", family_name__latin=latin))
         assert refused.value.check == "latin_script"
         assert refused.value.code == "misconfigured", "the page tells that the operator has to act"
         assert "`family_name.latin`" in refused.value.detail
@@ -102,7 +116,7 @@ def test_the_page_shows_the_word_that_is_sent() -> None:
 @pytest.mark.parametrize("asked", range(4))
 def test_a_request_that_leaves_out_some_of_the_set_gets_nothing(asked: int) -> None:
     with pytest.raises(AssertionRejected, match="all of it"):
-        minimum_data(ASKED[:asked], assertion(), IDENTIFIER, STANDARD)
+        sent(ASKED[:asked], assertion())
 
 
 @pytest.mark.spec("eidas.md §5 value forms")
@@ -110,14 +124,14 @@ def test_a_request_that_leaves_out_some_of_the_set_gets_nothing(asked: int) -> N
     ("given", "said"), [("male", "Male"), ("Female", "Female"), ("1", "Male"), ("2", "Female"), ("9", "Unspecified")]
 )
 def test_genders_are_said_in_the_words_of_eidas(given: str, said: str) -> None:
-    uri, values = eidas_values(Attribute(AttributeName("gender"), EXACT, given), STANDARD)
+    uri, values = written(Attribute(AttributeName("gender"), EXACT, given))
     assert (uri, values) == (f"{ATTRIBUTE}Gender", (EidasValue(said),))
 
 
 def test_each_nationality_goes_as_a_value_of_its_own() -> None:
     both, _ = found(assertion(nationality=("EE", "LV")), "Nationality")["nationality"]
     assert both == ("EE", "LV")
-    _, values = eidas_values(Attribute(AttributeName("nationality"), EXACT, ("EE", "LV")), STANDARD)
+    _, values = written(Attribute(AttributeName("nationality"), EXACT, ("EE", "LV")))
     assert values == (EidasValue("EE"), EidasValue("LV"))
     assert "nationality" not in found(assertion(nationality=("EE", "Latvian")), "Nationality")
 
@@ -125,7 +139,7 @@ def test_each_nationality_goes_as_a_value_of_its_own() -> None:
 @pytest.mark.spec("eidas.md §5 address")
 def test_an_address_is_written_in_its_base64_form() -> None:
     address = Address("Pikk 1", "10123", "Tallinn", "Harju", "EE")
-    uri, values = eidas_values(Attribute(AttributeName("address"), EXACT, address), STANDARD)
+    uri, values = written(Attribute(AttributeName("address"), EXACT, address))
     assert uri == f"{ATTRIBUTE}CurrentAddress"
     assert read_address(values[0].text) == address
 
