@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute
+from policies.eidas_form import STRING, EidasForm
 from policies.errors import RequestRefused
 from policies.forms import FORMS, MULTIPLE, AttributeKind, check_semilattice, is_form, meet, parse_form, spelling
 from policies.parameters import entries
@@ -45,23 +46,6 @@ _ALONE: Mapping[str, frozenset[str]] = {
     "nationality": frozenset(("is_eu_citizen", "nationality_in")),
 }
 ABOUT_A_PERSON = frozenset().union(*_ALONE.values())
-
-
-STRING = "{http://www.w3.org/2001/XMLSchema}string"
-
-
-@dataclass(frozen=True, slots=True)
-class EidasForm:
-    """An additional attribute between countries' nodes: `type` is `{namespace}local`, `pattern` "" where any text will do.
-
-    `required`: our questions require it. `transliterated`: a value in another script has one in Latin beside it.
-    """
-
-    type: str
-    friendly_name: str
-    required: bool = False
-    transliterated: bool = False
-    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)

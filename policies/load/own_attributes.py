@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection
 
 from policies.attributes import AttributeName
-from policies.catalogue import STANDARD, STRING, AttributeType, Catalogue, EidasForm
+from policies.catalogue import STANDARD, AttributeType, Catalogue
+from policies.eidas_form import STRING, EidasForm
 from policies.forms import FORMS, AttributeKind
 from policies.load.table import Table
 from policies.parameters import is_entry

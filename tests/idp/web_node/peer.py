@@ -28,7 +28,8 @@ from connectors.signed_messages import REQUEST_SIGNATURE_PLACE
 from idp.keys.file import create_saml_key, load_node_signer, load_unwrapper
 from idp.keys.hourly_keys import HOUR
 from policies.attributes import AttributeName
-from policies.catalogue import STANDARD, AttributeType, EidasForm
+from policies.catalogue import STANDARD, AttributeType
+from policies.eidas_form import EidasForm
 from policies.forms import AttributeKind
 from policies.parties import EntityId
 from tests.idp.neighbour import signer
