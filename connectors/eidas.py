@@ -212,6 +212,7 @@ class EidasConnector:
             session_ends=authentication.session_not_on_or_after or 0,
             deviations=taken.used,
             beside=beside(assertion.attributes, table, offered.keys()),
+            said=authentication.context_class,
         )
         said = {uri: tuple(value.text for value in values) for uri, values in assertion.attributes.items()}
         return Examined(judged, assertion.subject.name_format, assertion.subject.value, said)

@@ -32,6 +32,8 @@ class RememberedSignIn:
     # the entity id of the public body in whose name it was asked for; "" in our own
     speaks_as: str = ""
     at_source: SourceSession | None = None
+    # the level as the provider named it; "" in a session of before
+    said: str = ""
 
 
 def remembered(assertion: Assertion, provider: IdentityProvider, speaks_as: str = "") -> RememberedSignIn:
@@ -48,6 +50,7 @@ def remembered(assertion: Assertion, provider: IdentityProvider, speaks_as: str 
         session_ends=assertion.session_ends,
         speaks_as=speaks_as,
         at_source=assertion.at_source,
+        said=assertion.said,
     )
 
 
@@ -68,4 +71,5 @@ def resumed(signed_in: RememberedSignIn, login: str, now: int) -> Assertion:
         assertion_id=f"session of {login}",
         authenticated_at=signed_in.authenticated_at,
         not_on_or_after=now,
+        said=signed_in.said,
     )

@@ -87,6 +87,8 @@ class ServiceRequest:
     minimum_assurance: LevelOfAssurance
     # names of levels, one of which the answer has to name; none where every level from the minimum on does
     contexts: tuple[str, ...] = ()
+    # names of levels that it would like to read, where it takes others, too
+    wished: tuple[str, ...] = ()
     force_authentication: bool = False
     # the service wants the whole question, whatever was approved before
     ask_anew: bool = False
@@ -188,6 +190,8 @@ class Assertion:
     # the kind of the sign-in, and the one for whom `subject` acts; None where they act for nobody
     kind: PersonKind = PersonKind.NATURAL
     acting_for: ActingFor | None = None
+    # the level as it named it, which its registration knows
+    said: str = ""
 
     @property
     def arrived(self) -> tuple[AttributeName, ...]:

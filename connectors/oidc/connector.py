@@ -267,4 +267,5 @@ class OidcConnector:
             not_on_or_after=id_token.ends,
             session=id_token.session,
             beside=beside(claims.keys() - PROTOCOL_CLAIMS, table, offered.keys()),
+            said=str(id_token.claims.get("acr", "")),
         )

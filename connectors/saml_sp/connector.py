@@ -258,6 +258,7 @@ class SamlConnector:
             authorities=authentication.authorities,
             session=session_name(assertion.subject, authentication.session_index),
             at_source=self._at_source(assertion.subject, authentication.session_index, expectation.speaks_as),
+            said=authentication.context_class,
             beside=beside((one.name for one in assertion.attributes), self._names, offered.keys()),
         )
         name_format = assertion.subject.name_format if assertion.subject is not None else ""

@@ -19,7 +19,7 @@ from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
 from idp.login.city_records import record_of_refusal, record_of_release
-from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, requester, serves, unasked_of
+from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, reached, requester, serves, unasked_of
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
@@ -27,7 +27,7 @@ from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
 from idp.login.suspension import Suspension
 from idp.login.vouching import Vouching
 from idp.ports import ApprovalRows, RecordDraft
-from policies.assurance import highest_named
+from policies.assurance.ladders import said_name
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.bounded import judges_alike
@@ -233,6 +233,10 @@ class CityRole:
         loa = min(assertion.offered.loa, request.at_most)
         if loa < minimum_level(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "below what the purpose needs by now", reached=loa.label)
+        having = reached(provider, assertion.said, loa, party.vocabulary)
+        context = said_name(request.contexts or request.wished, party.vocabulary, having)
+        if request.contexts and not context:
+            raise AssuranceTooLow("authn_context_too_low", "none of the levels that the service names", reached=loa.label)
         sub = (
             transient_subject(secrets.token_bytes(32))
             if party.registered
@@ -246,7 +250,7 @@ class CityRole:
         return Judged(
             sub=sub,
             loa=loa,
-            context=highest_named(request.contexts, loa),
+            context=context,
             decision=decision,
             subject=subject_index(self._index_key, self._tenant, assertion.namespace, assertion.subject),
             policy=purpose.digest,

@@ -5,10 +5,12 @@ from typing import Protocol
 
 from connectors.asked_by_name import asked_by_name
 from connectors.connector import Ask
+from connectors.formats.eidas.registry import notified
 from connectors.metadata.members import Member, known_as, members_of
 from connectors.metadata.summaries import Summary
 from idp.login.begun import TermsOfLogins
 from policies.assurance import LevelOfAssurance
+from policies.assurance.ladders import Reached, Vocabulary, at, said_name
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, Requester, Scoping, ServiceRequest
 from policies.catalogue import Catalogue
@@ -65,6 +67,24 @@ def minimum_level(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance
     return max(request.minimum_assurance, purpose.minimum_assurance)
 
 
+def reached(provider: IdentityProvider, said: str, loa: LevelOfAssurance, known: Vocabulary) -> Reached:
+    """What a sign-in is worth of which a provider said this name: `loa`, and a rung of the service's own vocabulary.
+
+    A scheme is notified by its registration; a country's node says it itself.
+    """
+    is_notified = provider.notified or (provider.protocol == "eidas" and notified(said))
+    rung = known.get(said)
+    return Reached(at(loa, notified=is_notified), rung if rung is not None and rung.ladder == provider.ladder else None)
+
+
+def answers(
+    request: ServiceRequest, provider: IdentityProvider, said: str, loa: LevelOfAssurance, known: Vocabulary
+) -> bool:
+    """Whether such a sign-in has one of the names that the answer has to have, if it has to have any."""
+    having = reached(provider, said, min(loa, request.at_most), known)
+    return not request.contexts or bool(said_name(request.contexts, known, having))
+
+
 class Eligible:
     """The identity providers of one city's requests, and those of them that reach what a request and its purpose ask."""
 
@@ -73,8 +93,13 @@ class Eligible:
 
     def able(self, request: ServiceRequest) -> Sequence[IdentityProvider]:
         """Those whom a request may be about, and whose registration's table has a level that reaches it."""
-        level = minimum_level(request, self._begun.terms(request).terms.purpose)
-        return [one for one in self._served(request) if max(one.assurance.values(), default=0) >= level]
+        terms = self._begun.terms(request).terms
+        level, known = minimum_level(request, terms.purpose), terms.party.vocabulary
+        return [
+            one
+            for one in self._served(request)
+            if any(has >= level and answers(request, one, word, has, known) for word, has in one.assurance.items())
+        ]
 
     def check(self, request: ServiceRequest) -> None:
         """Raises `AssuranceTooLow` where all of them stay below it: nobody signs in for nothing."""

@@ -51,13 +51,14 @@ def discovery(
     shared: bool = False,
     registers: bool = False,
     languages: Sequence[str] = (),
+    levels: Sequence[str] = (),
 ) -> dict[str, Json]:
     """The provider's metadata. `documentation` is a page for developers, "" where there is none.
 
     `public_clients` says whether any is registered: only then the token endpoint takes a client_id alone.
     `refresh_tokens` says whether any client has them, `kiosks` and `registers` the same of kiosks and of registration, and
     of their endpoints. `shared` says whether services share a sign-in: only then `prompt=none` can be answered.
-    `languages` are those of our pages.
+    `languages` are those of our pages, `levels` the names that clients registered beside the eIDAS ones.
     """
     base = issuer.rstrip("/")
     of_servers: list[Json] = [*METHODS]
@@ -82,7 +83,7 @@ def discovery(
             *((REFRESH_TOKEN,) if refresh_tokens else ()),
             *((DEVICE_CODE,) if kiosks else ()),
         ],
-        "acr_values_supported": [level.uri for level in LevelOfAssurance],
+        "acr_values_supported": [*(level.uri for level in LevelOfAssurance), *levels],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": list(signers),
         "id_token_encryption_alg_values_supported": list(KEYS),

@@ -267,6 +267,7 @@ class OpenIDProvider:
             refresh_tokens=any(party.openid.refreshes for party in self._parts.parties.values()),
             shared=any(party.openid.logout.session_group for party in self._parts.parties.values()),
             languages=self._parts.languages,
+            levels=sorted({name for party in self._parts.parties.values() for name in party.vocabulary}),
         )
         return with_certificates(document, self._parts.issuer, self._parts.proxy)
 

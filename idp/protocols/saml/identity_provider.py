@@ -226,7 +226,7 @@ class SamlIdentityProvider:
             not_before=now,
             not_on_or_after=now + ANSWER_SECONDS,
             authn_instant=grant.authenticated_at,
-            context_class=context_of(read_question(grant.origin), service, grant.loa),
+            context_class=grant.context or context_of(read_question(grant.origin), service, grant.loa),
             authorities=grant.authorities,
             session_index=grant.sid or message_id(answer_key, "session"),
         )

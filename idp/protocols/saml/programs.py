@@ -32,6 +32,7 @@ from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.question import SamlQuestion, formats_of, origin_of
 from idp.protocols.saml.services import KnownService
 from idp.system.addresses import ecp_url, idp_entity_id
+from policies.assurance.ladders import Reached, at, said_name
 from policies.authentication import Origin
 from policies.errors import AssertionRejected, BrokerError, Conflict, NotFound, ReleaseDenied, Replayed, RequestRefused
 from policies.parties import EntityId, ServiceId
@@ -150,6 +151,9 @@ class Programs:
         since = request.issue_instant - int(SAML2INT.skew)
         if not found.minimum_assurance <= grant.loa <= found.at_most:
             raise AssertionRejected("authn_context_unmet", "classes of authentication that the citizen's sign-in is not of")
+        words = service.party.vocabulary
+        if found.contexts and not said_name(found.contexts, words, Reached(at(grant.loa))):
+            raise AssertionRejected("authn_context_unmet", "a level of its ladder that the citizen's sign-in is not of")
         if request.force_authentication and grant.authenticated_at < since:
             raise AssertionRejected("authn_context_unmet", "a sign-in of now, and the code is of one before")
 

@@ -12,6 +12,7 @@ from idp.login.eligible import is_listed
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.protocols.saml.services import KnownService
 from policies.assurance import LevelOfAssurance, level_named
+from policies.assurance.ladders import Reached, Vocabulary, asked_level, at, said_name
 from policies.authentication import AskedAttribute, Origin, Scoping, ServiceRequest, SharedSignIn
 from policies.catalogue import Catalogue, may_ask
 from policies.errors import AssertionRejected
@@ -99,6 +100,7 @@ def in_our_words(
         unknown=unknown,
         minimum_assurance=minimum,
         force_authentication=request.force_authentication,
+        contexts=_contexts(request, service.party.vocabulary),
         at_most=highest,
         scoping=request.scoping,
         shared=SharedSignIn(group, passive=request.is_passive) if group else None,
@@ -114,7 +116,7 @@ def _knows_any(scoping: Scoping, providers: Mapping[ProviderId, IdentityProvider
 
 def level_of(context: str, service: KnownService) -> LevelOfAssurance | None:
     """The level that a class of authentication is for this service; None where it is none."""
-    return service.choices.assurance.get(context) or level_named(context)
+    return service.choices.assurance.get(context) or asked_level(context, service.party.vocabulary)
 
 
 def _levels(request: AuthnRequestMessage, service: KnownService) -> tuple[LevelOfAssurance, LevelOfAssurance]:
@@ -135,8 +137,47 @@ def _levels(request: AuthnRequestMessage, service: KnownService) -> tuple[LevelO
             return LevelOfAssurance.LOW, max(known)
 
 
+def _contexts(request: AuthnRequestMessage, known: Vocabulary) -> tuple[str, ...]:
+    """The names, one of which the answer has to have, if it asks on a ladder of its own; of the eIDAS levels each will do.
+
+    Raises `AssertionRejected` where no level of the ladders is what it asks for.
+    """
+    ladders: dict[str, list[int]] = {}
+    for name in request.contexts:
+        level = level_named(name)
+        if level is not None:
+            ladders.setdefault("", []).append(level)
+        elif name in known:
+            ladders.setdefault(known[name].ladder, []).append(known[name].rank)
+    if not request.comparison or ladders.keys() <= {""}:
+        return ()
+    if request.comparison == "exact":
+        return tuple(name for name in request.contexts if asked_level(name, known) is not None)
+    rungs = [(rung.ladder, rung.rank, name) for name, rung in known.items() if name == rung.names[0]]
+    rungs += [("", level, level.uri) for level in LevelOfAssurance]
+    names = tuple(
+        name for ladder, rank, name in rungs if ladder in ladders and _fits(request.comparison, rank, ladders[ladder])
+    )
+    if not names:
+        raise AssertionRejected("authn_context_unmet", "a level above the highest of its ladder")
+    return names
+
+
+def _fits(comparison: str, rank: int, asked: list[int]) -> bool:
+    match comparison:
+        case "minimum":
+            return rank >= min(asked)
+        case "better":
+            return rank > max(asked)
+        case _:
+            return rank <= max(asked)
+
+
 def context_of(question: SamlQuestion, service: KnownService, reached: LevelOfAssurance) -> str:
     """The class that an answer names: of those that were asked for exactly the highest that was reached."""
+    words = service.party.vocabulary
+    if words and (on_ladder := said_name(question.contexts, words, Reached(at(reached)))):
+        return on_ladder
     known = [(level, name) for name in question.contexts if (level := level_of(name, service)) and level <= reached]
     return max(known)[1] if known else reached.uri
 

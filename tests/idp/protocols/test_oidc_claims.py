@@ -173,7 +173,7 @@ def test_an_essential_acr_is_one_with_values(wish: str, values: tuple[str, ...],
     ],
 )
 def test_the_lowest_level_is_that_of_the_known_names(names: list[str], level: LevelOfAssurance | None) -> None:
-    assert lowest_level(names) == level
+    assert lowest_level(names, {}) == level
 
 
 @pytest.mark.parametrize(

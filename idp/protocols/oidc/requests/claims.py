@@ -11,7 +11,8 @@ from typing import cast
 
 from connectors.wire.claims import Json, read_object
 from idp.protocols.oidc.requests.verified_claims import ATTRIBUTES, VerifiedRequest, Wished, elements, satisfiable
-from policies.assurance import LevelOfAssurance, level_named
+from policies.assurance import LevelOfAssurance
+from policies.assurance.ladders import Vocabulary, asked_level
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import AskedAttribute
 from policies.catalogue import IN_LATIN, Catalogue, ClaimValue, may_ask
@@ -106,10 +107,9 @@ def read_claims(
     )
 
 
-def lowest_level(names: Iterable[str]) -> LevelOfAssurance | None:
+def lowest_level(names: Iterable[str], known: Vocabulary) -> LevelOfAssurance | None:
     """The lowest level among the names that we know: alternatives, any of which will do. None where we know none."""
-    known = [level for name in names if (level := level_named(name)) is not None]
-    return min(known, default=None)
+    return min((level for name in names if (level := asked_level(name, known)) is not None), default=None)
 
 
 def wire_claims(attributes: Iterable[Attribute], catalogue: Catalogue) -> dict[str, Json]:

@@ -5,7 +5,7 @@ but the person in front of the screen. Then what is asked (`judged`): whatever f
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,6 +15,7 @@ from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.protocols.oidc.requests.claims import ClaimsRequest, lowest_level, read_claims
 from idp.protocols.oidc.requests.verified_claims import VerifiedRequest
 from policies.assurance import LevelOfAssurance, level_named
+from policies.assurance.ladders import Vocabulary, asked_level
 from policies.attributes import AttributeName
 from policies.authentication import AskedAttribute, Origin, ServiceRequest, SharedSignIn
 from policies.catalogue import Catalogue
@@ -22,7 +23,6 @@ from policies.errors import RequestRefused, about
 from policies.parties import ClientId, PurposeId, RelyingParty, ServiceId
 from policies.pseudonyms import subject_digest
 from policies.purposes import Purpose
-from policies.registrations.client_answers import ClientAnswers
 from policies.registrations.redirects import is_of_an_app
 
 # This protocol's name in the table of frontends
@@ -136,7 +136,7 @@ def judged(
     # RFC 6749 §3.1: a parameter without a value counts as omitted
     parameters = {name: value for name, value in inbound.parameters.items() if value}
     _check_form(parameters)
-    _default(parameters, party.openid.answers)
+    _default(parameters, party)
     if _cannot_be_posted(parameters.get("response_mode", QUERY), address.redirect_uri):
         raise RequestRefused("response_mode form_post does not reach the scheme of an app. Leave it out.")
     scopes = _scopes(parameters)
@@ -161,8 +161,9 @@ def judged(
         purpose_id=purpose.purpose_id,
         asked=_asked(scopes, claims, catalogue),
         unknown=claims.unknown,
-        minimum_assurance=_minimum(parameters, claims, purpose),
-        contexts=tuple(dict.fromkeys(name for name in claims.acr if claims.acr_essential and level_named(name))),
+        minimum_assurance=_minimum(parameters, claims, purpose, party.vocabulary),
+        contexts=_known(claims.acr, party.vocabulary) if claims.acr_essential else (),
+        wished=_wished(parameters, claims, party.vocabulary),
         # To choose among accounts, somebody who is signed in at their country has to be asked there again
         force_authentication=not prompts.isdisjoint(FORCING) or max_age == 0,
         ask_anew="consent" in prompts,
@@ -174,12 +175,13 @@ def judged(
     )
 
 
-def _default(parameters: dict[str, str], answers: ClientAnswers) -> None:
+def _default(parameters: dict[str, str], party: RelyingParty) -> None:
     """The registration's words where the request says nothing (Dynamic Client Registration §2)."""
+    answers = party.openid.answers
     if answers.default_max_age is not None:
         parameters.setdefault("max_age", str(answers.default_max_age))
     values = parameters.get("acr_values", "")
-    if answers.default_acr_values and lowest_level(values.split(" ")) is None:
+    if answers.default_acr_values and lowest_level(values.split(" "), party.vocabulary) is None:
         parameters["acr_values"] = " ".join((*values.split(), *answers.default_acr_values))
 
 
@@ -315,7 +317,17 @@ def _ui_locales(parameters: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(tag for tag in tags if LANGUAGE_TAG.fullmatch(tag))[:MAX_UI_LOCALES]
 
 
-def _minimum(parameters: Mapping[str, str], claims: ClaimsRequest, purpose: Purpose) -> LevelOfAssurance:
+def _known(names: Iterable[str], known: Vocabulary) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if asked_level(name, known) is not None))
+
+
+def _wished(parameters: Mapping[str, str], claims: ClaimsRequest, known: Vocabulary) -> tuple[str, ...]:
+    """The names that an answer may have, if any is of the client's own ladders: eIDAS names alone mean any level above."""
+    names = _known((*claims.acr, *parameters.get("acr_values", "").split(" ")), known)
+    return names if any(level_named(name) is None for name in names) else ()
+
+
+def _minimum(parameters: Mapping[str, str], claims: ClaimsRequest, purpose: Purpose, known: Vocabulary) -> LevelOfAssurance:
     """The level that the country is asked for: what the purpose needs, or the lowest that the request names if higher.
 
     Values of an essential `acr` must be satisfiable (Core §5.5.1.1); of `acr_values` the known ones count.
@@ -323,10 +335,10 @@ def _minimum(parameters: Mapping[str, str], claims: ClaimsRequest, purpose: Purp
     values = parameters.get("acr_values", "")
     if len(values) > MAX_ACR_VALUES:
         raise RequestRefused(f"acr_values is longer than {MAX_ACR_VALUES} characters.")
-    essential = lowest_level(claims.acr)
+    essential = lowest_level(claims.acr, known)
     if claims.acr_essential and essential is None:
         raise RequestRefused("No level of the essential acr is known here.", oauth="unmet_authentication_requirements")
-    wished = essential or lowest_level(values.split(" ")) or purpose.minimum_assurance
+    wished = essential or lowest_level(values.split(" "), known) or purpose.minimum_assurance
     return max(purpose.minimum_assurance, wished)
 
 
