@@ -26,6 +26,7 @@ from idp.doctor.network import PageFetcher, address, peers
 from idp.doctor.page_owner import owner, theme
 from idp.doctor.policy import catalogues, policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
+from idp.doctor.registers import registers
 from idp.doctor.registrations import presence, registrations
 from idp.doctor.switches import deviations, disowned, switches
 from idp.doctor.witness import witness
@@ -112,6 +113,7 @@ def examine(
     if fetcher is not None:
         checks["valkey"] = partial(valkey, ask=True)
         checks["peers"] = partial(peers, fetcher=fetcher, clock=clock)
+        checks["registers"] = registers
         checks["sectors"] = partial(sectors, fetcher=fetcher)
         checks["address"] = partial(address, fetcher=fetcher, clock=clock)
     found = [finding for name, check in checks.items() for finding in _made(name, check, case)]

@@ -86,6 +86,24 @@ def load_client_secrets(folder: Path, problems: list[Problem]) -> dict[ProviderI
     return found
 
 
+def load_password(file: str) -> str:
+    """The password in a file of one line, "" where no file is named. Raises `Misconfigured`."""
+    if not file:
+        return ""
+    path = Path(file)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise Misconfigured((readable_by_others(path),))
+        text = read_whole(path).decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        what = f"it cannot be read ({error.strerror})."
+        raise Misconfigured((Problem(file, 0, path.name, what, fix_of_unread(path, error)),)) from None
+    if not text or not text.isprintable():
+        what = "it is not one line with a password."
+        raise Misconfigured((Problem(file, 0, path.name, what, "Write the password into it, and nothing else."),))
+    return text
+
+
 def readable_by_others(path: Path) -> Problem:
     """The problem of a secret whose mode is too wide."""
     fix = f"chmod 600 {shlex.quote(str(path))}"
