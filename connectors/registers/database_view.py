@@ -41,6 +41,8 @@ _PARAMETERS: dict[str, str | int] = {
     "tcp_user_timeout": 10_000,
 }
 _RECYCLE_SECONDS = 600
+# A database on this machine, and how libpq keeps what crosses a network
+_OURS, _PROTECTED = ("", "localhost", "127.0.0.1", "::1"), ("verify-ca", "verify-full")
 # The SQLSTATE of a statement that took too long
 _CANCELED = "57014"
 # Instructions of SQLite between two looks at the clock
@@ -142,6 +144,10 @@ class RegisterView:
             return self._opened_sqlite(url)
         if url.drivername not in ("postgresql", "postgresql+psycopg") or not url.database:
             raise ValueError("another database")
+        if url.query.get("sslmode") not in _PROTECTED and not _stays_here(url):
+            what = "what the register says would cross the network as anybody may read and change it."
+            fix = "Add ?sslmode=verify-full&sslrootcert=FILE to the URL."
+            raise misconfigured(self._register.source, "database", what, fix)
         given = {name: value for name, value in _PARAMETERS.items() if name not in url.query}
         options: dict[str, Any] = {"hide_parameters": True, "connect_args": given, "use_native_hstore": False}
         engine = create_engine(
@@ -177,6 +183,12 @@ class RegisterView:
             connection.set_progress_handler(lambda: time.monotonic() >= self._deadline.at, _STEPS)
 
         return engine
+
+
+def _stays_here(url: URL) -> bool:
+    """Whether the database is on this machine. libpq takes a host behind the `?` before the other one."""
+    named = [url.query.get("host", url.host or ""), url.query.get("hostaddr", "")]
+    return all(isinstance(one, str) and (one in _OURS or one.startswith("/")) for one in named)
 
 
 def _texts(value: object) -> Sequence[object]:

@@ -156,3 +156,23 @@ def test_a_database_that_is_away_opens_the_breaker(tmp_path: Path) -> None:
 def test_another_database_is_found_at_start(url: str) -> None:
     with pytest.raises(Misconfigured, match=r"registers/residents\.toml:1: database"):
         RegisterView(register=register(url), catalogue=STANDARD)
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("postgresql://reader@db.example/city", False),
+        ("postgresql://reader@db.example/city?sslmode=require", False),
+        ("postgresql://reader@localhost/city?host=db.example", False),
+        ("postgresql://reader@/city?hostaddr=192.0.2.1", False),
+        ("postgresql://reader@db.example/city?sslmode=verify-full&sslrootcert=/etc/ca.pem", True),
+        ("postgresql://reader@/city?host=/run/postgresql", True),
+        ("postgresql://reader@127.0.0.1/city", True),
+    ],
+)
+def test_nothing_of_a_person_crosses_a_network_in_plain(url: str, taken: bool) -> None:  # noqa: FBT001
+    if taken:
+        RegisterView(register=register(url), catalogue=STANDARD).close()
+        return
+    with pytest.raises(Misconfigured, match="sslmode=verify-full"):
+        RegisterView(register=register(url), catalogue=STANDARD)
