@@ -20,7 +20,7 @@ from connectors.eidas_checks import (
     offered_attributes,
     person_identifier,
 )
-from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS, spoken
+from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS, known_to, spoken
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, asked_attributes, request_element
 from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion, read_response
 from connectors.mapping import beside
@@ -234,7 +234,7 @@ class EidasConnector:
     def _attributes(self, ask: Ask, peer: PeerInUse) -> tuple[RequestedAttribute, ...]:
         """The whole minimum data set, then what of the need the node supports; isRequired is the registry's, not ours."""
         rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
-        needed = {row.eidas for row in rows} & peer.facts.attributes
+        needed = {row.eidas for row in rows} & known_to(peer.version, peer.facts.attributes)
         return asked_attributes(uri for uri in NATURAL if uri in needed)
 
 

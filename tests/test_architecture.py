@@ -191,8 +191,8 @@ def test_only_fetch_reaches_out() -> None:
     # Those that answer, the queue of those that wait to be answered, and the threads that answer them
     waiting = {"idp.web.overload", "idp.web.threads"}
     listening = {"idp.server.http", "idp.server.head_limits", "idp.monitoring.listener", *waiting}
-    # One peer of the operator's own, by syslog, at the address in ciconia.toml: nobody else's text leads there
-    sending = {"idp.audit.events.sinks"}
+    # One peer of the operator's own by syslog, and our own TLS: at addresses of ciconia.toml, which nobody else writes
+    sending = {"idp.audit.events.sinks", "idp.doctor.handshake"}
     assert {module for module in users if not module.startswith("idp.demo")} <= {"connectors.fetch", *listening, *sending}
 
 

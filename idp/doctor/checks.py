@@ -23,6 +23,7 @@ from idp.doctor.logouts import logouts
 from idp.doctor.machine import cookies, disk, libraries, valkey
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import PageFetcher, address, peers
+from idp.doctor.own_node import own_node, published
 from idp.doctor.page_owner import owner, theme
 from idp.doctor.policy import catalogues, policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
@@ -83,6 +84,7 @@ OFFLINE: dict[str, Check] = {
     "certificates": certificates,
     "pinned metadata": pinned,
     "held metadata": held,
+    "own node": own_node,
     "federations": federations,
     "service list": node_list,
     "database": database,
@@ -116,6 +118,7 @@ def examine(
         checks["registers"] = registers
         checks["sectors"] = partial(sectors, fetcher=fetcher)
         checks["address"] = partial(address, fetcher=fetcher, clock=clock)
+        checks["published metadata"] = partial(published, fetcher=fetcher, clock=clock)
     found = [finding for name, check in checks.items() for finding in _made(name, check, case)]
     return DoctorReport(by_severity(found), tuple(checks))
 

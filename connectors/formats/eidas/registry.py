@@ -209,6 +209,20 @@ LEGAL_PERSON_IDENTIFIER, LEGAL_NAME = LEGAL_MINIMUM
 SINGLE = frozenset(uri for kind in MINIMUMS.values() for uri in kind if not ATTRIBUTES[uri].transliterated)
 CURRENT_ADDRESS = f"{NATURAL_PERSON}/CurrentAddress"
 REPRESENTATIVES = (REPRESENTATIVE_NATURAL_PERSON, REPRESENTATIVE_LEGAL_PERSON)
+_OLDEST = PROTOCOL_VERSIONS[-1]
+_SINCE_1_3 = frozenset(
+    uri
+    for known in PREFIXES
+    for uri in (
+        *(f"{known}/{name}" for name in ("PhoneNumber", "Nationality", "CountryOfBirth", "TownOfBirth")),
+        *(f"{known}/{name}" for name in ("CountryOfResidence", "EmailAddress", "LegalPhoneNumber", "LegalEmailAddress")),
+    )
+)
+
+
+def known_to(version: str, uris: Iterable[str]) -> frozenset[str]:
+    """Those attributes for which a node of this protocol version may be asked, whatever its metadata names."""
+    return frozenset(uris) - _SINCE_1_3 if version == _OLDEST else frozenset(uris)
 
 
 def with_additional(catalogue: Catalogue) -> Registry:

@@ -14,7 +14,7 @@ from lxml import etree
 from connectors.connector import Ask, Expectation, Inbound
 from connectors.eidas import EidasConnector
 from connectors.formats.eidas.metadata import PeerFacts
-from connectors.formats.eidas.registry import NAME_ID_FORMATS, NATURAL, SUB_STATUSES, level_uri
+from connectors.formats.eidas.registry import NAME_ID_FORMATS, NATURAL, PROTOCOL_VERSIONS, SUB_STATUSES, level_uri
 from connectors.formats.eidas.response import (
     EidasAssertion,
     assertion_element,
@@ -23,7 +23,7 @@ from connectors.formats.eidas.response import (
 )
 from connectors.formats.eidas.values import EidasValue
 from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead
-from connectors.metadata.peers import PeerInUse
+from connectors.metadata.peers import PeerInUse, in_use
 from connectors.profiles import EIDAS
 from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.parse import Element
@@ -156,7 +156,8 @@ class SendingNode:
 
     def in_use(self) -> PeerInUse:
         """This node in the form in which the receiving node knows it."""
-        return PeerInUse(self.peer, self.facts, "1.4", tuple(self._pinned()), ())
+        version = in_use(self.peer, self.facts, EIDAS, PROTOCOL_VERSIONS).version
+        return PeerInUse(self.peer, self.facts, version, tuple(self._pinned()), ())
 
     def _pinned(self) -> list[PinnedKey]:
         return [key_of_certificate(der, EIDAS) for der in sorted(self.facts.signing)]

@@ -139,13 +139,12 @@ def test_the_whole_minimum_data_set_is_asked_for_and_what_is_needed_beside_it(no
 
 
 @pytest.mark.spec("eidas.md §5 six attributes of 1.3")
-def test_what_a_node_does_not_have_is_not_asked_for(node: SendingNode) -> None:
-    old = SendingNode(
-        signer=node.signer,
-        facts_changes={"attributes": frozenset(NATURAL) - {natural("EmailAddress")}, "versions": {"1.2"}},
-    )
-    asked = [one.name for one in _asked(old, ask(attributes=(EMAIL, GENDER))).attributes]
-    assert asked == [*MINIMUM, natural("Gender")]
+@pytest.mark.parametrize("version", ["1.2", "1.3", "1.4"])
+def test_what_a_node_does_not_have_or_its_version_does_not_know_is_not_asked_for(node: SendingNode, version: str) -> None:
+    supported = frozenset(NATURAL) - {natural("BirthName")}
+    other = SendingNode(signer=node.signer, facts_changes={"attributes": supported, "versions": {"1.1", version}})
+    asked = [one.name for one in _asked(other, ask(attributes=(EMAIL, GENDER, BIRTH_NAME))).attributes]
+    assert asked == [*MINIMUM, natural("Gender"), *([natural("EmailAddress")] if version != "1.2" else [])]
 
 
 @pytest.mark.spec("eidas.md §3 RequesterID")

@@ -63,7 +63,8 @@ def test_peers_are_asked_in_their_networks_and_we_in_every_network(city: Path) -
     edit(city, "providers/ee.toml", "[title]", 'networks = ["10.1.0.0/16"]\n[title]')
     outside = healthy()
     examined(city, outside=outside)
-    assert outside.asked == {node.ENTITY: ("10.1.0.0/16",), DISCOVERY: EVERYWHERE, CHECKPOINT: EVERYWHERE}
+    ours = dict.fromkeys((DISCOVERY, CHECKPOINT, f"{ISSUER}/eidas/metadata"), EVERYWHERE)
+    assert outside.asked == {node.ENTITY: ("10.1.0.0/16",), **ours}
 
 
 def test_offline_asks_nobody(city: Path) -> None:
