@@ -303,7 +303,8 @@ class ReceiptView:
 class Stronger:
     """The levels of a sign-in that was not secure enough, by their labels, and whoever offers enough.
 
-    `reached` is "" where nobody knows it. Each of `means` has its country (ISO 3166-1), its title, and our path to it.
+    `reached` is "" where nobody knows it, `needed` where it is no level of its own. Each of `means` has its country
+    (ISO 3166-1), its title, and our path to it.
     """
 
     reached: str

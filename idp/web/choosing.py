@@ -139,7 +139,7 @@ async def typed_in(request: Request, issuer: str) -> dict[str, str]:
     """
     check_navigation(request)
     if request.scope["method"] != "POST":
-        return known(query(request), {"remember", "language"})
+        return known(query(request), {"remember", "language", "again"})
     check_same_origin(request, issuer)
     typed = await form(request, MAX_TYPED)
     boxes = {name for name, value in typed.items() if name.startswith(SHARE) and value == "yes"}

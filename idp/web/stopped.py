@@ -7,11 +7,15 @@ from fastapi.responses import Response
 
 from connectors.connector import Outbound
 from idp.login.role import Reach
-from idp.pages.views import Stronger
+from idp.pages.views import Stronger, Text
 from idp.web.login_cookies import Cookie
 from idp.web.site import Site
+from policies.assurance import level_named
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, ReleaseDenied, StoreUnavailable
+
+# Country, title and our path of each
+Means = tuple[tuple[str, Text, str], ...]
 
 
 def stopped(
@@ -26,19 +30,23 @@ def stopped(
     login: str | None = None,
     retry: str = "",
     asked: ServiceRequest | None = None,
+    answered: str = "",
 ) -> Response:
     """The page of an error of a login. `wished` are the languages that the service passed on.
 
     `login` is the id of a login in which a country was chosen; "" where its cookie is gone. If its service is enforced, a
     level that is too low is told as a refusal, which comes after a form of ours, too: the browser's headers are the same.
-    With `asked` the page of a level that is too low says which one is needed, and who offers it.
+    With `asked` the page of a level that is too low says which one is needed, and who offers it: also the provider that
+    `answered`, if its registration has such a level. There the citizen signs in anew, since what it remembers was too low.
     """
     language, screens = site.language(request, wished), site.screens
     denied = isinstance(error, AssuranceTooLow) and login is not None and site.role.enforces(origin)
     leave = f"/login/{login}/cancel" if denied and login else ""
     back = None if leave else way_back(site, origin, ReleaseDenied() if denied else error, now)
     service, towards = screens.service(origin, language), screens.towards
-    enough = _stronger(site, error, asked, login, language, now) if isinstance(error, AssuranceTooLow) and asked else None
+    too_low = error if isinstance(error, AssuranceTooLow) and asked is not None else None
+    means = _means(site, asked, login or "", answered, language, now) if too_low and asked else ()
+    enough = _stronger(site, too_low, asked, means) if too_low and asked else None
     return site.error(
         request,
         error,
@@ -53,20 +61,28 @@ def stopped(
     )
 
 
-def _stronger(
-    site: Site, error: AssuranceTooLow, asked: ServiceRequest, login: str | None, language: str, now: int
-) -> Stronger | None:
-    """The level that was reached, if anybody knows it, the one that is needed, and who offers it in this login."""
+def _stronger(site: Site, error: AssuranceTooLow, asked: ServiceRequest, means: Means) -> Stronger | None:
+    """The level that was reached, if anybody knows it and it is too low, and the one that is needed, if it is one."""
     needed = site.screens.needed(asked)
     if needed is None:
-        return None
+        return Stronger("", "", means) if means else None
+    reached = level_named(error.reached)
+    return Stronger(error.reached if reached is not None and reached < needed else "", needed.label, means)
+
+
+def _means(site: Site, asked: ServiceRequest, login: str, answered: str, language: str, now: int) -> Means:
+    """Whoever reaches what is needed in this login, each with a link of ours: a family leads to the list."""
+    if not login:
+        return ()
     wording = site.wording(language)
-    means = tuple(
-        (one.country, wording.text(one.title), f"/login/{login}/at/{one.provider_id}")
-        for one, reach in (site.role.choices(asked, now) if login else ())
-        if reach is Reach.OPEN and not one.members
-    )
-    return Stronger(error.reached, needed.label, means)
+    found = []
+    for one, reach in site.role.choices(asked, now):
+        if reach is Reach.OPEN:
+            again = "?again=yes" if one.provider_id == answered else ""
+            at = f"/login/{login}/at/{one.provider_id}{again}"
+            path = f"/login/{login}/countries" if one.members and not one.saml.discovery else at
+            found.append((one.country, wording.text(one.title), path))
+    return tuple(found)
 
 
 def way_back(site: Site, origin: Origin, error: BrokerError, now: int) -> Outbound | None:

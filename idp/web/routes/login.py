@@ -254,7 +254,18 @@ def _handle_response(
         left = [site.logins.keep(state.exchanged, now)] if error.used_up else []
         kept = given_up(state.login) if spent else left
         alive = "" if spent else login
-        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive, asked=asked)
+        return stopped(
+            site,
+            request,
+            error,
+            asked.origin,
+            now,
+            wished=asked.languages,
+            kept=kept,
+            login=alive,
+            asked=asked,
+            answered=source,
+        )
     if not fetches:
         site.watched.verified(time.perf_counter() - began)
     if asked.origin.frontend in (TRIAL, own_page.NAME):

@@ -3,7 +3,8 @@
 GET  /login/{login}/countries        the picker again; `remember` says whether the choice is kept, and from
                                      `language` on the login's pages speak that one
 POST /login/{login}/countries        what is typed there finds some of them: `q`
-GET  /login/{login}/at/{provider}    the chosen country: off to it; `remember=yes` keeps the choice in this browser
+GET  /login/{login}/at/{provider}    the chosen country: off to it; `remember=yes` keeps the choice in this browser, with
+                                     `again=yes` the citizen signs in anew there
 POST /login/{login}/at/{provider}    the same with the boxes of what is optional: `share.NAME=yes` (decision 0073)
 
 Nobody is sent to a country before they saw what is optional there: whoever comes by a way without the list gets the boxes.
@@ -38,6 +39,7 @@ from policies.authentication import Origin
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
+    AssuranceTooLow,
     Closed,
     PeerUnavailable,
     SourceSuspended,
@@ -101,6 +103,8 @@ def _at(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
         # What was not asked for has no box, whatever the form says; nor has what the service may not have: `ask_for`
         ticked = tuple(one.name for one in state.request.asked if one.name in ticked_in(typed))
         state = replace(state, request=replace(state.request, ticked=ticked))
+    if typed.get("again") == "yes":
+        state = replace(state, request=replace(state.request, force_authentication=True))
     provider = ProviderId(request.path_params["provider"])
     return off(site, request, state, provider, now, remember=remember, after_form=pressed)
 
@@ -136,8 +140,12 @@ def _sent_by(site: Site, landed: str, now: int, choices: Choices) -> ProviderId 
 
 def ask_again(site: Site, request: Request, requested: Requested, provider: ProviderId, now: int) -> Response:
     """A login's first step where the browser is signed in by this provider: it is asked, without the list."""
+    choices = site.role.choices(requested.request, now)
+    if offered(site, provider, now, choices) is None:
+        # It does not reach what this service needs
+        return begin(site, request, requested, now)
     crowded = site.logins.crowded(cookies(request), now)
-    return off(site, request, requested, provider, now, crowded=crowded)
+    return off(site, request, requested, provider, now, crowded=crowded, choices=choices)
 
 
 def off(
@@ -179,7 +187,9 @@ def off(
             return stopped(site, request, error, origin, now, wished=wished)
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
     except (AssertionRejected, Suspended, Closed) as error:
-        return stopped(site, request, error, origin, now, wished=wished, login=state.login, asked=state.request)
+        # The list of those who can leads on in this login
+        kept = [*crowded, site.logins.keep(state, now)] if isinstance(error, AssuranceTooLow) else []
+        return stopped(site, request, error, origin, now, wished=wished, kept=kept, login=state.login, asked=state.request)
     site.step(request, LoginStep.ASKED, origin, site.role.provider(provider))
     kept = [*crowded, site.logins.keep(asked, now)]
     if remember:

@@ -83,6 +83,8 @@ def _line(visitor: Visitor, logs: Lines, answer: Answer, checks: set[str]) -> No
     assert (other.found("//html/@lang"), other.reference) == (["et"], answer.reference)
     (again,) = other.found("//form[@id='languages']/input[@name='page']/@value")
     said = repr(line) + answer.text.replace(sealed, "") + other.text.replace(again, "")
+    # Links have the login's id, and chance may spell a country in it
+    said = said.replace(visitor.newest, "")
     assert not [value for value in values if value in said]
 
 
@@ -114,9 +116,7 @@ def test_assurance_that_is_too_low_is_told_to_the_service_by_its_own_code(visito
     # Latvia's own "high" counts as substantial here
     assert answer.found("//main//nav//span[@class='country']/text()") == ["Estonia", "Latvia"]
     links = answer.found("//main//nav//a/@href")
-    assert links == [f"/login/{login}/at/demo-ee", f"/login/{login}/at/demo-lv"]
-    again = visitor.returns(visitor.signs_in(visitor.asked(login), "mari"))
-    assert again.status == 200, "the same login goes on with a stronger one"
+    assert links == [f"/login/{login}/at/demo-ee?again=yes", f"/login/{login}/at/demo-lv"]
 
 
 def test_a_level_that_nobody_registered_is_refused(visitor: Visitor, stage: Stage, logs: Lines) -> None:

@@ -19,6 +19,7 @@ from policies.assurance import LevelOfAssurance
 from policies.parties import EntityId, ProviderId, SubjectNamespace
 from tests.idp.staging import Clock, opened
 from tests.idp.web.shared_stage import COOKIE, IDLE, LIFE, Member, SharedStage, emptied
+from tests.idp.web.visitor import query_of
 
 LIST = "Which country's eID do you use?"
 
@@ -241,3 +242,14 @@ def _participants(stage: SharedStage, handle: str) -> set[str]:
     with stage.application.store.engine.connect() as connection:
         table = tables.participants.c
         return set(connection.scalars(select(table.client).where(table.session == session)))
+
+
+def test_a_session_that_is_too_low_leads_to_those_who_reach_the_level_and_without_pages_it_ends(member: Member) -> None:
+    high = "http://eidas.europa.eu/LoA/high"
+    member.decides(member.question("mari", "demo-lv", client_id="desk", scope="openid purpose:desk"))
+    quiet = member.asks_for("library", acr_values=high, prompt="none")
+    assert query_of(quiet.headers["location"])["error"] == "login_required"
+    question = member.asks_for("library", acr_values=high)
+    assert question.status == 303, "Latvia does not reach it, and nobody has to choose among one"
+    asking = member.returns(member.signs_in(query_of(question.onward), "mari"))
+    assert member.claims("library", member.decides(asking).back["code"])["acr"] == high

@@ -88,6 +88,10 @@ def test_a_provider_that_is_not_notified_answers_under_other_uris(browser: Brows
     leaving = browser.asks(comparison="exact", contexts=(f"{OTHER_LOA}substantial",))
     page = browser.returns(browser.signs_in(leaving, "mari", "bank"))
     assert page.status == 403, "high is no level of the bank's table"
+    (again,) = page.found("//main//nav//a/@href")
+    assert again.endswith("/at/bank?again=yes")
+    anew = browser.returns(browser.signs_in(browser.go("GET", again), Citizen("m", "", SUBSTANTIAL, MARI), "bank"))
+    assert anew.found("//button[@name='choice']/@value") == ["continue", "cancel"], "the same login goes on"
     who = Citizen("m", "", SUBSTANTIAL, MARI)
     page = browser.returns(browser.signs_in(browser.asks(comparison="exact", contexts=(f"{OTHER_LOA}low",)), who, "bank"))
     opened = browser.opened(browser.decides(page))
