@@ -15,6 +15,7 @@ from connectors.signatures.parse import MAX_PARAMETER
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.verification_result import Signed
+from connectors.signatures.xmldsig import Shape
 from connectors.signed_messages import foreseen, signed_message
 from policies.errors import AssertionRejected
 from policies.parties import EntityId
@@ -28,7 +29,12 @@ _ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]{0,1024})<")
 
 
 def verified_request(
-    inbound: Inbound, keys: Mapping[EntityId, Sequence[PinnedKey]], profile: Profile = EIDAS, *, simple: bool = False
+    inbound: Inbound,
+    keys: Mapping[EntityId, Sequence[PinnedKey]],
+    profile: Profile = EIDAS,
+    *,
+    simple: bool = False,
+    shape: Shape = REQUEST,
 ) -> tuple[Signed, RequestHead, str, EntityId]:
     """The signed octets, their head, the RelayState beside them ("" for none), and who sent them: a node or a service.
 
@@ -42,7 +48,7 @@ def verified_request(
         raise PeerRequestRefused("keys", "nobody who is registered has metadata that is approved and valid now")
     tried = keys.get(EntityId(unverified_issuer(inbound))) or anybody
     try:
-        signed, relay_state = foreseen(signed_message)(inbound, "SAMLRequest", tried, REQUEST, profile, simple=simple)
+        signed, relay_state = foreseen(signed_message)(inbound, "SAMLRequest", tried, shape, profile, simple=simple)
     except AssertionRejected as error:
         hint = " Is its sender registered, and its metadata the one of today?" if error.check == "signature" else ""
         raise PeerRequestRefused(error.check, f"{error.detail}.{hint}") from error

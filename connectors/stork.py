@@ -49,7 +49,7 @@ from policies.parties import IdentityProvider, StorkPeer
 
 REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
 MAX_INSTITUTION = 255
-_OLD_ALGORITHMS = ("signature_algorithm", "digest_algorithm")
+OLD_ALGORITHMS = ("signature_algorithm", "digest_algorithm")
 # Somebody acts for somebody: the plain names may be those of another person than is in front of us
 _OF_OTHERS = tuple(
     f"{BASE}{name}" for name in ("represented", "representative", "mandate", "mandateContent", "eLPIdentifier")
@@ -83,7 +83,7 @@ def verified(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, taken: Tole
     try:
         return verify(octets, keys, shape, STORK)
     except SignatureInvalid as error:
-        if error.check not in _OLD_ALGORITHMS or not taken.takes(SHA1_SIGNATURE):
+        if error.check not in OLD_ALGORITHMS or not taken.takes(SHA1_SIGNATURE):
             raise
         return verify(octets, keys, shape, STORK_SHA1)
 
@@ -222,6 +222,7 @@ class StorkConnector:
             not_on_or_after=ends,
             session_ends=authentication.session_not_on_or_after or 0,
             deviations=taken.used,
+            said=authentication.context_class,
             beside=beside(
                 [*(uri for uri, one in said.items() if one.values and uri != CITIZEN_QAA), *assertion.others],
                 table,

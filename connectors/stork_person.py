@@ -77,9 +77,11 @@ def _address(value: StorkComplex) -> Address | None:
 def stork_value(row: AttributeType, value: Value, latin: str = "") -> Said:
     """What we say of an attribute: its value in STORK's form, or that it is not available in one."""
     values = _written(row, value, latin)
-    known = ATTRIBUTES[row.stork]
+    # A represented person's have no name of their own: they stand within a mandate
+    known = ATTRIBUTES.get(row.stork)
     texts = [one.text for one in values if isinstance(one, StorkText)]
-    return Said(AVAILABLE, values) if values and all(map(known.is_value, texts)) else Said(NOT_AVAILABLE)
+    said = values and (known is None or all(map(known.is_value, texts)))
+    return Said(AVAILABLE, values) if said else Said(NOT_AVAILABLE)
 
 
 def _written(row: AttributeType, value: Value, latin: str) -> tuple[StorkText | StorkComplex, ...]:

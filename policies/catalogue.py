@@ -171,6 +171,7 @@ _STORK = {
     "birth_family_name": "inheritedFamilyName",
     "legal_person_identifier": "eLPIdentifier",
     "legal_name": "legalName",
+    "mandate": "mandate",
 }
 _STANDARD_ATTRIBUTES = (
     _attribute("family_name", AttributeKind.NAME, scope="profile", eidas="CurrentFamilyName", all="2.5.4.4"),

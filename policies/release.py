@@ -100,6 +100,11 @@ class Decision:
         return tuple(released)
 
     @property
+    def left_out(self) -> tuple[AttributeName, ...]:
+        """The attributes that could have gone, and that the citizen did not tick."""
+        return tuple(r.name for r in self.rulings if r.reason in UNTICKED)
+
+    @property
     def optional(self) -> tuple[AttributeName, ...]:
         """The attributes that the citizen may tick: releasable, and not required. None where a required one is blocked."""
         if self.blocked:

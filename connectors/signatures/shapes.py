@@ -9,6 +9,9 @@ from connectors.wire.names import listed, md, saml, samlp
 # A request by POST (SAML Core 2.0 §3.4.1)
 REQUEST = Shape(root=samlp("AuthnRequest"), issuer=saml("Issuer"))
 
+# One over STORK: the certificates of a service that a middleware may be told are no signatures
+STORK_REQUEST = replace(REQUEST, described="{urn:eu:stork:names:tc:STORK:1.0:protocol}SPInformation")
+
 # An answer over SOAP with a Response in it (§3.5.2), which is verified by itself
 ARTIFACT_RESOLVE = Shape(root=samlp("ArtifactResolve"), issuer=saml("Issuer"))
 ARTIFACT_RESPONSE = Shape(root=samlp("ArtifactResponse"), issuer=saml("Issuer"), carried=samlp("Response"))

@@ -53,6 +53,8 @@ from idp.protocols.saml.logout_asked import ServiceLogouts
 from idp.protocols.saml.logout_upstream import UpstreamLogouts
 from idp.protocols.saml.services import Services
 from idp.protocols.saml.unsolicited import Unsolicited
+from idp.protocols.stork.frontend import StorkFrontend, stork_frontend
+from idp.protocols.stork.person import NAME as STORK
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
 from idp.store.records.release_record import Releases
@@ -66,6 +68,7 @@ from idp.web.node_screens import NodeScreens
 from idp.web.own_leg import OwnLeg
 from idp.web.site import Site
 from policies.load import Configuration
+from policies.parties import Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +286,7 @@ def _node(parts: SiteParts) -> Site:
         pages=parts.pages,
         log=parts.store,
         clock=parts.clock,
-        metadata={
-            **published_to_providers,
-            "/eidas/metadata": published,
-            **own_keys(keys),
-        },
+        metadata={**published_to_providers, "/eidas/metadata": published, **own_keys(keys)},
         log_keys=keys.ledger.log,
         documentation=settings.documentation_url,
         watched=parts.watched,
@@ -361,11 +360,15 @@ def _saml(parts: SiteParts, role: CityRole) -> SamlIdentityProvider:
 def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:
     return ProxyService(
         here=proxy_here(parts.settings.issuer),
-        nodes=parts.configuration.nodes,
+        nodes={name: one for name, one in parts.configuration.nodes.items() if isinstance(one.peer, Peer)},
         peers=parts.peers,
         signer=parts.node_keys.messages,
         catalogue=parts.configuration.catalogue,
     )
+
+
+def _stork(parts: SiteParts, _role: NodeRole) -> StorkFrontend:
+    return stork_frontend(parts.settings, parts.configuration, parts.keys)
 
 
 # The protocols in which services ask us, by the name in `Origin`: one line a protocol
@@ -374,4 +377,4 @@ CITY_FRONTENDS: dict[str, Callable[[SiteParts, CityRole], Frontend]] = {
     device_codes.NAME: _kiosks,
     saml_question.NAME: _saml,
 }
-NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _proxy_service}
+NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _proxy_service, STORK: _stork}

@@ -127,6 +127,7 @@ class Answers:
             sid=session.sid if session is not None else "",
             authorities=self._role.vouchers(decided),
             decided=onward.pressed,
+            left_out=() if self._role.has_receipts else decided.decision.left_out,
         )
         return Released(grant, self.key(login, onward, secret), record=record)
 

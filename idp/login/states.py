@@ -240,6 +240,8 @@ class Grant:
     authorities: tuple[str, ...] = ()
     # when the citizen decided; 0 of what an earlier version issued
     decided: int = 0
+    # at a sending node alone: what could have gone, and the citizen left out
+    left_out: tuple[AttributeName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from idp.store.switches.switch import KINDS
 from idp.store.switches.switches import Switches
 from policies.errors import AllRevoked, PeerUnavailable
 from policies.load import Configuration
-from policies.parties import EntityId, IdentityProvider, Peer
+from policies.parties import EntityId, IdentityProvider, Peer, StorkPeer
 
 N = TypeVar("N", int, bool)
 
@@ -75,7 +75,8 @@ def _serving(configuration: Configuration, keys: BrokerKeys) -> Sequence[Sequenc
     of_tokens = {(party.id_token_alg.lower(),) for party in configuration.clients.values()}
     # A node answers in what it encrypted to us
     of_questions = {_way_to(provider) for provider in configuration.providers.values()}
-    of_answers = {("node",)} if configuration.nodes else of_tokens
+    asking = {("saml",) if isinstance(one.peer, StorkPeer) else ("node",) for one in configuration.nodes.values()}
+    of_answers = asking or of_tokens
     if any(party.saml for party in configuration.parties.values()):
         of_answers.add(("saml",))
     needed = [each for each in ({("log",)}, of_questions, of_answers) if each]

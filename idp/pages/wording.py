@@ -160,18 +160,18 @@ class Wording:
         need = purpose.needs.get(name)
         return self.text(need.why) if need else Text(text="", language=self.language.tag)
 
-    def carried(self, name: AttributeName, value: Value, catalogue: Catalogue, *, always: bool, latin: str = "") -> Item:
-        """One attribute that goes whole to another country's node, with its `latin` form if that differs."""
+    def carried(self, one: Attribute, catalogue: Catalogue, *, always: bool) -> Item:
+        """One attribute that goes to another country's node: whole, or as an answer of yes or no."""
         return Item(
-            name=name,
-            title=self._title(catalogue, name),
-            value=self.value(Attribute(name, EXACT, value, latin), catalogue),
+            name=one.name,
+            title=self.asked(one.name, one.form, catalogue),
+            value=self.value(one, catalogue),
             only="",
             stays=None,
             why=Text(text="", language=self.language.tag),
             required=always,
-            asked=str(EXACT),
-            form=str(EXACT),
+            asked=str(one.form),
+            form=str(one.form),
         )
 
     def away(self, purpose: Purpose) -> str:

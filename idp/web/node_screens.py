@@ -96,7 +96,7 @@ class NodeScreens:
         wording, required = self._pages.wording(language), {one.name for one in decision.rulings if one.required}
         items = [
             replace(
-                wording.carried(one.name, one.value, self._catalogue, always=one.name in required, latin=one.latin),
+                wording.carried(one, self._catalogue, always=one.name in required),
                 ticked=one.name in (request.ticked or ()),
             )
             for one in in_registry_order(decision.released, self._catalogue)

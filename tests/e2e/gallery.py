@@ -386,12 +386,12 @@ def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = AD
     """The page that informs, with the minimum data set and `more`."""
     words = pages.wording(language)
     always = (
-        words.carried(AttributeName("family_name"), FAMILY_NAME, STANDARD, always=True, latin=IN_LATIN),
-        words.carried(AttributeName("given_name"), "Mari-Liis", STANDARD, always=True, latin="Mari-Liis"),
-        words.carried(AttributeName("birthdate"), "1990-07-22", STANDARD, always=True),
-        words.carried(AttributeName("person_identifier"), "EE/FI/49007220001", STANDARD, always=True),
+        words.carried(Attribute(AttributeName("family_name"), EXACT, FAMILY_NAME, IN_LATIN), STANDARD, always=True),
+        words.carried(Attribute(AttributeName("given_name"), EXACT, "Mari-Liis", "Mari-Liis"), STANDARD, always=True),
+        words.carried(Attribute(AttributeName("birthdate"), EXACT, "1990-07-22"), STANDARD, always=True),
+        words.carried(Attribute(AttributeName("person_identifier"), EXACT, "EE/FI/49007220001"), STANDARD, always=True),
     )
-    added = tuple(words.carried(name, value, STANDARD, always=False) for name, value in more.items())
+    added = tuple(words.carried(Attribute(name, EXACT, value), STANDARD, always=False) for name, value in more.items())
     return InformView(
         language=language,
         login="L1",

@@ -138,6 +138,9 @@ CITY_ROWS: Rows = {
 NODE_ROWS: Rows = {
     ("GET", "/eidas/sso"): REFUSED,
     ("POST", "/eidas/sso"): REFUSED,
+    # These nodes have no country that speaks STORK
+    ("GET", "/stork/sso"): SAME,
+    ("POST", "/stork/sso"): SAME,
     ("GET", "/login/{login}/at/{provider}"): REFUSED,
     ("POST", "/saml/acs"): REFUSED,
     ("GET", "/saml/acs/artifact"): SAME,

@@ -9,6 +9,8 @@ from datetime import date
 
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON
 from idp.protocols.eidas.person import LEGAL_IDENTIFIER_NAME, OTHERS_IDENTIFIER_NAME, PERSON_IDENTIFIER_NAME
+from idp.protocols.stork.person import NAME as STORK
+from idp.protocols.stork.person import kinds_asked
 from policies.attributes import Form
 from policies.authentication import Assertion, ServiceRequest
 from policies.catalogue import MANDATE
@@ -31,6 +33,8 @@ def sets_of(kinds: Collection[PersonKind]) -> frozenset[str]:
 def kinds_for(request: ServiceRequest, node: RequestingNode, provider: IdentityProvider) -> frozenset[PersonKind]:
     """The kinds that the request asks for, that the node may have, and that the provider may vouch for."""
     asked = {one.name for one in request.asked}
+    if request.origin.frontend == STORK:
+        return kinds_asked(request.asked) & node.persons & provider.persons
     natural = ABOUT_A_PERSON if PERSON_IDENTIFIER_NAME in asked else frozenset()
     legal = ABOUT_A_COMPANY if LEGAL_IDENTIFIER_NAME in asked else frozenset()
     return (natural | legal) & node.persons & provider.persons

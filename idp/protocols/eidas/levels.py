@@ -7,13 +7,17 @@ nothing (Regulation (EU) 910/2014 art. 9). Only what our metadata publishes is e
 from collections.abc import Iterable, Mapping
 
 from connectors.formats.eidas.registry import level_uri
+from idp.protocols.stork.person import NAME as STORK
+from idp.protocols.stork.person import qaa_for
 from policies.assurance import LevelOfAssurance
 from policies.authentication import ServiceRequest
 from policies.parties import IdentityProvider
 
 
 def levels_for(request: ServiceRequest, provider: IdentityProvider) -> Mapping[LevelOfAssurance, str]:
-    """The levels that this provider can reach and the request takes, with the URI of each. Empty: it cannot answer."""
+    """The levels that this provider can reach and the request takes, with the name of each. Empty: it cannot answer."""
+    if request.origin.frontend == STORK:
+        return qaa_for(request, provider)
     reached = {level: level_uri(level, is_notified=provider.notified) for level in set(provider.assurance.values())}
     if request.contexts:
         return {level: uri for level, uri in reached.items() if uri in request.contexts}

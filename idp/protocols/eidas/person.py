@@ -121,9 +121,10 @@ def wire_values(attributes: Collection[Attribute], catalogue: Catalogue) -> tupl
 
 
 def in_registry_order(attributes: Collection[Attribute], catalogue: Catalogue) -> Sequence[Attribute]:
-    """The attributes of an answer in the order of the eIDAS registry."""
+    """The attributes of an answer in the order of the eIDAS registry, and behind them what only STORK has."""
     by_name = {one.name: one for one in attributes}
-    return [by_name[name] for name in names_answered(kind_of(by_name), catalogue).values() if name in by_name]
+    first = [name for name in names_answered(kind_of(by_name), catalogue).values() if name in by_name]
+    return [by_name[name] for name in dict.fromkeys((*first, *by_name))]
 
 
 def _values(known: EidasAttribute, one: Attribute) -> tuple[EidasValue, ...]:

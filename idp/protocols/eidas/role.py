@@ -28,8 +28,10 @@ from idp.protocols.eidas.person import (
     always_sent,
     data_sets,
 )
+from idp.protocols.stork.person import NAME as STORK
+from idp.protocols.stork.person import asked_data, of_mandate
 from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, AttributeName
+from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.catalogue import MANDATE, Catalogue
 from policies.errors import AssertionRejected, AssuranceTooLow, NotFound, Replayed, RequestRefused
@@ -200,14 +202,17 @@ class NodeRole:
         if kind.acts:
             check_mandates(request, assertion, on)
         identifiers = self._identifiers(kind, node.peer.country, assertion)
-        attributes = data_sets(kind, request.asked, assertion, identifiers, self._catalogue)
         # Between countries the whole minimum data set goes, or nothing, and with it the bounds of a mandate. What is beside
-        # them is the citizen's to leave out
-        always = always_sent(kind, self._catalogue) | {
-            one.name for one in request.asked if one.required or one.name == MANDATE
-        }
+        # them is the citizen's to leave out. STORK has no minimum data set but that of a mandate
+        always = {one.name for one in request.asked if one.required or one.name == MANDATE}
+        if request.origin.frontend == STORK:
+            attributes = asked_data(kind, request.asked, assertion, identifiers, self._catalogue, on)
+            always |= of_mandate(kind)
+        else:
+            attributes = data_sets(kind, request.asked, assertion, identifiers, self._catalogue)
+            always |= always_sent(kind, self._catalogue)
         rulings = tuple(
-            Ruling(one.name, EXACT, RulingOutcome.AS_ASKED, Reason.AS_ASKED, one.name in always, node.source, one)
+            Ruling(one.name, one.form, RulingOutcome.AS_ASKED, Reason.AS_ASKED, one.name in always, node.source, one)
             for one in attributes
         )
         sub = next(iter(identifiers.values()))

@@ -6,7 +6,7 @@ import pytest
 
 from idp.pages.render import Pages
 from idp.pages.views import PageKind, SpType
-from policies.attributes import AttributeName
+from policies.attributes import EXACT, Attribute, AttributeName
 from policies.catalogue import STANDARD
 from tests.e2e.gallery import FAMILY_NAME, IN_LATIN, inform
 from tests.idp.pages.reading import Read
@@ -119,6 +119,8 @@ def test_its_form_carries_the_sealed_login_to_us(pages: Pages) -> None:
 
 def test_a_name_in_two_scripts_has_two_lines(pages: Pages) -> None:
     for latin, lines in [("", ("Мария",)), ("Мария", ("Мария",)), ("Mariya", ("Мария", "Mariya"))]:
-        item = pages.wording("en").carried(AttributeName("given_name"), "Мария", STANDARD, always=True, latin=latin)
+        item = pages.wording("en").carried(
+            Attribute(AttributeName("given_name"), EXACT, "Мария", latin), STANDARD, always=True
+        )
         assert item.value == lines
         assert item.required

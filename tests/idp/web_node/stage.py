@@ -98,7 +98,9 @@ BANK = '[assurance]\n"http://eidas.europa.eu/LoA/low" = "low"\n"http://eidas.eur
 class NodeStage(LiveStage):
     """`nl` asks. So do `lv`, which may be told of a refusal, and `fi`, once a test has published their metadata."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, more: Mapping[str, str] | None = None) -> None:
+        """`more` are further files of its configuration."""
+        self._more = more or {}
         self.folder, self.clock = folder / "node", clock
         self._socket = bind(HOST, 0)
         self.port = self._socket.getsockname()[1]
@@ -182,6 +184,8 @@ class NodeStage(LiveStage):
             text = f"{EVERYBODY}{text}{ACTING}" if name == "national" else text
             (self.folder / "providers" / f"{name}.toml").write_text(text, encoding="utf-8")
             (self.folder / "metadata" / f"{name}.xml").write_bytes(made.metadata())
+        for name, text in self._more.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
         migrate(settings.database_url)
 
 

@@ -1,0 +1,136 @@
+"""STORK between two of our own brokers over real sockets: a city asks, a citizen's country informs and answers."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from connectors.formats.stork.registry import BASE
+from idp.keys.file import FileSigner, load_signer, load_unwrapper
+from tests.idp.staging import Clock, opened
+from tests.idp.web.finland import ORGANIZATION
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import Answer, Visitor
+from tests.idp.web_node.citizen import Browser
+from tests.idp.web_node.stage import NodeStage, _pem
+
+ASKS = """\
+id = "nl"
+protocol = "stork"
+country = "NL"
+entity_id = "{issuer}/stork"
+url = "{issuer}/stork/acs"
+certificates = "metadata/nl-stork.pem"
+encryption_certificate = "metadata/nl-stork-encryption.pem"
+middleware = true
+[title]
+en = "S-PEPS of the Netherlands"
+"""
+ASKED = """\
+id = "ee-stork"
+protocol = "stork"
+title.en = "Estonia over STORK"
+country = "EE"
+namespace = "stork/EE"
+entity_id = "{issuer}/stork"
+url = "{issuer}/stork/sso"
+certificates = "metadata/ee-stork.pem"
+middleware = true
+sp_id = "STORKHAVEN"
+"""
+
+
+class StorkStage(Stage):
+    """The city of `Stage`, and Estonia as a middleware country that it asks over STORK: two brokers."""
+
+    node: NodeStage
+
+    def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
+        super()._configure(port, secret, fares)
+        settings = self.receiving / "ciconia.toml"
+        text = settings.read_text(encoding="utf-8")
+        settings.write_text(f'country = "NL"\n{text}{ORGANIZATION}', encoding="utf-8")
+        keys = self.receiving / "keys"
+        more = {
+            "nodes/nl-stork.toml": ASKS.format(issuer=self.issuer).replace('"nl"', '"nl-stork"'),
+            "metadata/nl-stork.pem": _pem(load_signer(keys / "saml.pem").certificate),
+            "metadata/nl-stork-encryption.pem": _pem(load_unwrapper(keys / "saml-encryption.pem").certificate),
+        }
+        self.node = NodeStage(self.folder / "estonia", Clock(), more)
+        provider = ASKED.format(issuer=self.node.issuer)
+        (self.receiving / "providers" / "ee-stork.toml").write_text(provider, encoding="utf-8")
+        certificate = load_signer(self.node.folder / "keys" / "saml.pem").certificate
+        (self.receiving / "metadata" / "ee-stork.pem").write_text(_pem(certificate), encoding="utf-8")
+
+    def open(self) -> None:
+        super().open()
+        self.node.open()
+
+    def close(self) -> None:
+        self.node.close()
+        super().close()
+
+
+@pytest.fixture(scope="module")
+def border(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorkStage]:
+    with opened(StorkStage(tmp_path_factory.mktemp("stork"), Clock())) as stage:
+        yield stage
+
+
+@pytest.fixture
+def visitor(border: StorkStage) -> Iterator[Visitor]:
+    with Visitor(border) as made:
+        yield made
+
+
+@pytest.fixture
+def citizen(border: StorkStage) -> Iterator[Browser]:
+    with Browser(border.node) as made:
+        yield made
+
+
+def asked(visitor: Visitor, *ticked: str, **changes: str | None) -> Answer:
+    """The city's page that takes the citizen to Estonia."""
+    return visitor.asks(visitor.login(**changes), "ee-stork", *ticked)
+
+
+def informed(citizen: Browser, question: Answer, who: str = "mari") -> Answer:
+    """Estonia's page that informs, after the sign-in there."""
+    cross = {"origin": "null", "sec-fetch-site": "cross-site"}
+    page = citizen.go("POST", "/stork/sso", fields=question.fields, headers=cross)
+    if page.status == 200:
+        (national,) = [url for url in page.found("//a/@href") if url.endswith("/at/national")]
+        page = citizen.go("GET", national)
+    return citizen.returns(citizen.signs_in(page, who))
+
+
+@pytest.mark.spec("eidas.md §20 middleware; eidas.md §21 encryption; eidas.md §21 for us")
+def test_a_citizen_signs_in_across_a_stork_border_and_only_the_need_goes_on(visitor: Visitor, citizen: Browser) -> None:
+    question = asked(visitor)
+    assert question.found("//form/@action") == [f"{citizen.stage.issuer}/stork/sso"]
+    page = informed(citizen, question)
+    assert page.status == 200, page.text
+    assert "Netherlands" in page.text
+    sent = citizen.decides(page)
+    assert sent.found("//main//form/@action") == [f"{visitor.stage.issuer}/stork/acs"]
+    assert "EncryptedAssertion" not in sent.text
+    question = visitor.comes_back("/stork/acs", citizen.stage.issuer, sent.fields)
+    assert question.status == 200, question.text
+    assert "Are you 18 or older?" in question.text
+    tokens = visitor.redeem(visitor.decides(question).back["code"]).json
+    claims = visitor.userinfo(str(tokens["access_token"])).json
+    assert claims["age_over_18"] is True
+    assert "family_name" not in claims
+
+
+def test_a_citizen_who_leaves_at_home_is_told_so_at_the_city(visitor: Visitor, citizen: Browser) -> None:
+    sent = citizen.decides(informed(citizen, asked(visitor)), "cancel")
+    page = visitor.comes_back("/stork/acs", citizen.stage.issuer, sent.fields)
+    assert (page.status, page.heading) == (403, "You were not signed in")
+
+
+def test_nobody_asks_estonia_whom_it_did_not_register(citizen: Browser, visitor: Visitor) -> None:
+    fields = {**asked(visitor).fields}
+    fields["SAMLRequest"] = fields["SAMLRequest"][:-8] + "AAAAAAA="
+    page = citizen.go("POST", "/stork/sso", fields=fields, headers={"origin": "null", "sec-fetch-site": "cross-site"})
+    assert page.status == 400
+    assert BASE not in page.text
