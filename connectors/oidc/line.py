@@ -41,6 +41,11 @@ class Breaker:
         """Whether nobody should be asked now."""
         return self._most >= MOST_FAILURES and self._clock() < self._until
 
+    @property
+    def is_trying(self) -> bool:
+        """Whether a request that is made now is the try after a time away."""
+        return self._most >= MOST_FAILURES
+
     def admits(self) -> bool:
         """Whether this one may ask now. When its time is over, one tries, and the others wait for what comes of it."""
         with self._lock:
@@ -56,7 +61,8 @@ class Breaker:
         with self._lock:
             self._failures[url] = 0 if worked else self._failures.get(url, 0) + 1
             self._most = max(self._failures.values())
-            self._until = self._clock() + AWAY_SECONDS
+            if not worked:
+                self._until = self._clock() + AWAY_SECONDS
 
 
 @contextmanager
@@ -113,7 +119,8 @@ class LineTurn:
             if answer.status >= _SERVER_ERROR:
                 self._breaker.note(url, worked=False)
             raise PeerUnavailable(f"the provider answers {answer.status}", check="status")
-        if answer.status < _REFUSED:
+        # After a time away, a refusal is a sign of life: else whoever brings bad codes could keep everybody waiting
+        if answer.status < _REFUSED or self._breaker.is_trying:
             self._breaker.note(url, worked=True)
         return answer
 

@@ -1,7 +1,7 @@
 """A hostile provider, or a stranger in the browser, over real sockets: each is refused by its own check."""
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any  # Any: a handler of `upstream`
 
@@ -365,6 +365,30 @@ def test_failures_in_a_row_open_the_breaker_and_a_try_later_closes_it(op: Upstre
     with pytest.raises(PeerUnavailable):
         ask()
     assert not line.is_away
+
+
+def test_after_a_time_away_one_tries_and_a_refusal_is_a_sign_of_life(op: Upstream) -> None:
+    time = [0.0]
+    line = Line(Fetcher(demo=True), LOOPBACK, breaker=Breaker(lambda: time[0]))
+    op.odd["/jwks"] = lambda handler: handler.tell("", 503)
+    for _ in range(MOST_FAILURES):
+        with line.turn(5) as turn, pytest.raises(PeerUnavailable, match="503"):
+            turn.ask(f"{op.base}/jwks")
+    time[0] = AWAY_SECONDS
+    op.odd["/jwks"] = lambda handler: handler.tell("", 404)
+    with line.turn(5) as first:
+        with pytest.raises(PeerUnavailable, match="lately"), line.turn(5):
+            pass
+        assert first.ask(f"{op.base}/jwks").status == 404
+    with line.turn(5), line.turn(5):
+        assert not line.is_away
+    # In good times it counts for nothing, neither way
+    statuses = iter((503, 503, 404, 503))
+    op.odd["/jwks"] = lambda handler: handler.tell("", next(statuses))
+    for _ in range(4):
+        with line.turn(5) as turn, suppress(PeerUnavailable):
+            turn.ask(f"{op.base}/jwks")
+    assert line.is_away
 
 
 def test_a_userinfo_that_fails_counts_though_tokens_come_and_what_a_visitor_brings_about_does_not(op: Upstream) -> None:
