@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
+from policies.assurance.ladders import level_of_attribute
 from policies.attributes import EXACT, Attribute, AttributeName, Form, latin_name
 from policies.authentication import AskedAttribute, AttributeSource, Offered
 from policies.catalogue import STANDARD, Catalogue
@@ -240,8 +241,7 @@ class _Terms:
             return Reason.REGISTER_AWAY
         if name not in offered.attributes or (source.register_id if source else SIGN_IN) not in need.sources:
             return Reason.NOT_AVAILABLE if SIGN_IN in need.sources else Reason.NOT_IN_REGISTER
-        # A register speaks of whoever was signed in, and knows no more surely who that is
-        level = min(source.loa, offered.loa) if source else offered.loa
+        level = level_of_attribute(source.loa, offered.loa) if source else offered.loa
         return Reason.SOURCE_UNSURE if level < self.purpose.level_of(name) else None
 
     def _derived(self, name: AttributeName, allowed: Form) -> Attribute | None:

@@ -164,12 +164,9 @@ def said_name(names: Iterable[str], known: Vocabulary, reached: Reached) -> str:
     return max(found)[2] if found else ""
 
 
-def level_of_attribute(source: LevelOfAssurance | None, sign_in: LevelOfAssurance) -> LevelOfAssurance | None:
-    """The level at which an attribute counts: its source's, and never above that of the sign-in, nor raising it.
-
-    None where the source vouches for none.
-    """
-    return None if source is None else min(source, sign_in)
+def level_of_attribute(source: LevelOfAssurance, sign_in: LevelOfAssurance) -> LevelOfAssurance:
+    """The level at which an attribute counts: whoever vouches for it knows no more surely who the person is."""
+    return min(source, sign_in)
 
 
 @dataclass(frozen=True, slots=True)

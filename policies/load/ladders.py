@@ -54,11 +54,10 @@ def _read(table: Table, known: Ladders) -> dict[str, Ladder]:
         if ladder_id in known:
             table.problem(ladder_id, "is a ladder that ships with Ciconia.", "give yours another name.")
         notified = not known and one.flag("notified")
-        said_notified = not known and (notified or one.flag("said_notified"))
         reference = one.text("reference", 'write reference = "the text that defines these levels".')
         whole = _Defaults(one, reference)
         rungs = tuple(
-            whole.rung(row, ladder_id, rank, notified=notified, said_notified=said_notified)
+            whole.rung(row, ladder_id, rank, notified=notified)
             for rank, row in enumerate(one.tables("levels", _LEVELS_FIX))
         )
         title = one.text("title", 'write title = "Library card".')
@@ -77,13 +76,13 @@ class _Defaults:
         self._said_basis = table.choice("said_basis", _BASES, self._basis, required=False)
         self._said_why = table.text("said_why", "write the text that says so.", default=reference)
 
-    def rung(self, row: Table, ladder_id: str, rank: int, *, notified: bool, said_notified: bool) -> Rung:
+    def rung(self, row: Table, ladder_id: str, rank: int, *, notified: bool) -> Rung:
         label = row.identifier("label")
         names = row.texts("names", 'write names = ["urn:city:l1"], or leave it out.', required=False)
         reaches = _assurance(row, "reaches", notified=notified)
         basis = row.choice("basis", _BASES, self._basis, required=False)
         ground = Ground(reaches or NOTHING, basis, row.text("why", "write the text.", default=self._why))
-        said = _assurance(row, "said_from", notified=said_notified)
+        said = _assurance(row, "said_from", notified=notified)
         said_basis = row.choice("said_basis", _BASES, self._said_basis, required=False)
         said_why = row.text("said_why", "write the text.", default=self._said_why)
         row.close()
