@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from connectors.formats.eidas.registry import MINIMUM, NATURAL
+from connectors.formats.eidas.registry import PLAIN
 from connectors.formats.stork.registry import EIDENTIFIER
 from connectors.oidc.question import claim_of, claims_of_scopes
 from policies.attributes import AttributeName
@@ -24,7 +24,7 @@ def asked_by_name(
         return frozenset(row.name for row in rows if row.stork and row.stork != EIDENTIFIER)
     if provider.peer is not None:
         rows = [catalogue.attributes[name] for name in names if name in catalogue.attributes]
-        return frozenset(row.name for row in rows if row.eidas in NATURAL and row.eidas not in MINIMUM)
+        return frozenset(row.name for row in rows if (known := PLAIN.get(row.eidas_name)) and not known.mandatory)
     if provider.openid is None:
         return frozenset()
     unasked = claims_of_scopes(provider.openid.scopes)

@@ -8,6 +8,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Requester, Scoping
 from policies.parties import ProviderId
+from policies.persons import NATURAL_ALONE, PersonKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Ask:
     # the entity id of the public body in whose name we ask, and the number of its service there; "" asks in our own
     speaks_as: str = ""
     attribute_service: int = 0
+    # the kinds of person that the purpose and the service take
+    persons: frozenset[PersonKind] = NATURAL_ALONE
 
 
 @dataclass(frozen=True, slots=True)

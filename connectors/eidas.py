@@ -8,19 +8,33 @@ import secrets
 from collections.abc import Sequence
 from typing import Protocol
 
+from connectors.acting import acting_for, check_taken, namespace_of
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
 from connectors.eidas_checks import (
+    acting,
     check_authentication_context,
-    check_kind,
     check_name_format,
     check_node,
     check_status,
+    identifier_of,
+    kind_of,
     levels_to_ask,
+    names_of,
     offered_attributes,
-    person_identifier,
 )
-from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS, known_to, spoken
+from connectors.formats.eidas.registry import (
+    LEGAL_MINIMUM,
+    LEGAL_PERSON,
+    LEGAL_PERSON_IDENTIFIER,
+    NATURAL,
+    NATURAL_PERSON,
+    PERSON_IDENTIFIER,
+    PROTOCOL_VERSIONS,
+    known_to,
+    spoken,
+    with_additional,
+)
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, asked_attributes, request_element
 from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion, read_response
 from connectors.mapping import beside
@@ -47,6 +61,7 @@ from policies.authentication import Assertion, Offered, Requester
 from policies.catalogue import Catalogue
 from policies.errors import AllRevoked, BrokerError, PeerUnavailable, SignatureInvalid
 from policies.parties import EntityId, IdentityProvider
+from policies.persons import ABOUT_A_COMPANY, PersonKind
 
 REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
 
@@ -84,7 +99,7 @@ class EidasConnector:
         self._provider = provider
         self._here = Recipient(entity_id=entity_id, acs_url=acs_url)
         self._signer, self._unwrappers, self._peers = signer, decrypting(unwrappers), peers
-        self._country, self._catalogue = country, catalogue
+        self._country, self._catalogue, self._registry = country, catalogue, with_additional(catalogue)
         if provider.peer is None or provider.binding not in _BINDINGS:
             raise misconfigured(
                 provider.source,
@@ -139,7 +154,7 @@ class EidasConnector:
             max_age=ask.max_age,
             name_id_format=name_format,
         )
-        element, signer = request_element(request), self._signer.at(now)
+        element, signer = request_element(request, self._registry), self._signer.at(now)
         sent = signed_for_browser(element, request.destination, binding, ask.relay_state, signer=signer, profile=EIDAS)
         return sent, expectation
 
@@ -175,7 +190,9 @@ class EidasConnector:
         check_status(response)
         # 5.
         taken = tolerance(EIDAS, self._peer.deviations)
-        assertion = read_assertion(open_assertion(message.signed, self._unwrappers(now), keys, EIDAS), taken)
+        assertion = read_assertion(
+            open_assertion(message.signed, self._unwrappers(now), keys, EIDAS), taken, self._registry
+        )
         return self._judge(assertion, response.response_id, peer, taken, expectation, now)
 
     def _judge(
@@ -195,15 +212,17 @@ class EidasConnector:
         check_authentication_context(authentication.context_class, peer.facts.assurance)
         check_name_format(assertion.subject.name_format, expectation.name_id_format)
         # 7.
-        check_kind(assertion.sets)
-        identifier = person_identifier(assertion.attributes, sending=self._provider.country, receiving=self._country)
-        offered = offered_attributes(assertion.attributes, self._catalogue)
-        table = {row.eidas: name for name, row in self._catalogue.attributes.items() if row.eidas in NATURAL}
+        kind = kind_of(assertion.sets)
+        check_taken(kind, self._provider)
+        subject, represented = self._identifiers(kind, assertion)
+        names = names_of(kind, self._catalogue, self._registry)
+        offered = offered_attributes(assertion.attributes, names, self._catalogue)
+        table = {uri: name for name, uri in names.items()}
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=issuer,
-            namespace=self._provider.namespace,
-            subject=identifier,
+            namespace=namespace_of(self._provider, kind),
+            subject=subject,
             offered=Offered(attributes=offered, loa=level),
             response_id=response_id,
             assertion_id=assertion.assertion_id,
@@ -213,9 +232,19 @@ class EidasConnector:
             deviations=taken.used,
             beside=beside(assertion.attributes, table, offered.keys()),
             said=authentication.context_class,
+            kind=kind,
+            acting_for=acting_for(kind, self._provider, offered, represented),
         )
         said = {uri: tuple(value.text for value in values) for uri, values in assertion.attributes.items()}
         return Examined(judged, assertion.subject.name_format, assertion.subject.value, said)
+
+    def _identifiers(self, kind: PersonKind, assertion: EidasAssertionMessage) -> tuple[str, str]:
+        """Whoever signed in, and whoever is represented ("" where nobody is)."""
+        plain = LEGAL_PERSON_IDENTIFIER if LEGAL_PERSON in assertion.sets else PERSON_IDENTIFIER
+        uris = (acting(PERSON_IDENTIFIER), plain) if kind.acts else (plain,)
+        here, there = self._country, self._provider.country
+        found = [identifier_of(assertion.attributes, uri, sending=there, receiving=here) for uri in uris]
+        return found[0], found[1] if kind.acts else ""
 
     def _check_peer(self, peer: PeerInUse) -> None:
         """Held when its metadata came, and stated once more: the country is the registration's, a version is common."""
@@ -232,10 +261,24 @@ class EidasConnector:
         return wished if wished in offered or not offered else offered[0]
 
     def _attributes(self, ask: Ask, peer: PeerInUse) -> tuple[RequestedAttribute, ...]:
-        """The whole minimum data set, then what of the need the node supports; isRequired is the registry's, not ours."""
+        """The minimum data set of each kind that is taken, then what of the need the node supports.
+
+        isRequired is the registry's, not ours. A representative's attributes are never asked for: they come by themselves.
+        """
+        kinds = ask.persons & self._provider.persons
+        sets = [NATURAL_PERSON] if kinds - ABOUT_A_COMPANY else []
+        if kinds & ABOUT_A_COMPANY and peer.facts.attributes >= {*LEGAL_MINIMUM}:
+            sets.append(LEGAL_PERSON)
+        if not sets:
+            raise PeerUnavailable(f"{self._peer.entity_id} knows nobody of the kinds of person that this service takes.")
         rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
         needed = {row.eidas for row in rows} & known_to(peer.version, peer.facts.attributes)
         return asked_attributes(uri for uri in NATURAL if uri in needed)
+        needed = {row.eidas_name for row in rows} & peer.facts.attributes
+        known = self._registry.items()
+        return asked_attributes(
+            (uri for uri, row in known if uri in needed and (row.additional or row.namespace in sets)), sets, self._registry
+        )
 
 
 def _requester_id(requester: Requester, peer: PeerInUse) -> str:

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 
 from connectors.formats.eidas.address import read_address
 from connectors.formats.eidas.registry import (
-    CURRENT_ADDRESS,
-    DATE_OF_BIRTH,
+    LEGAL_PERSON,
     LEVEL_NOT_REACHED,
     NATURAL,
     NATURAL_PERSON,
     NOTIFIED_LEVELS,
-    PERSON_IDENTIFIER,
+    REPRESENTATIVE_LEGAL_PERSON,
+    REPRESENTATIVE_NATURAL_PERSON,
     REPRESENTATIVES,
+    Registry,
     notified_from,
 )
 from connectors.formats.eidas.response import EidasResponse
@@ -22,16 +23,17 @@ from connectors.wire.names import PERSISTENT, SUCCESS, UNSPECIFIED
 from connectors.wire.text import is_plain
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
-from policies.catalogue import Catalogue
+from policies.catalogue import REPRESENTED, Catalogue
 from policies.errors import AssertionRejected, AssuranceTooLow
-from policies.forms import MULTIPLE
+from policies.forms import MULTIPLE, AttributeKind
+from policies.persons import PersonKind
 
 # SAML Core 2.0 §3.2.2.2. The profile's list of second-level codes does not have it; nodes behind others send it.
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
 
 # The registry's words for OpenID Connect's (Core 1.0 §5.1). Unspecified says nothing, so it is not offered.
 _GENDERS = {"Male": "male", "Female": "female"}
-_GENDER = f"{NATURAL_PERSON}/Gender"
+_GENDER = "gender"
 
 
 def publishes(published: frozenset[str], uri: str) -> bool:
@@ -87,23 +89,47 @@ def check_name_format(name_format: str, asked: str) -> None:
         raise AssertionRejected("name_id_format", "a NameID of another format than was asked for")
 
 
-def check_kind(sets: frozenset[str]) -> None:
-    """§4: a natural person, for themself. Beside a representative the plain attributes are of whom they act for."""
-    if sets & set(REPRESENTATIVES):
-        raise AssertionRejected("representation", "somebody who acts for another")
-    if NATURAL_PERSON not in sets:
-        raise AssertionRejected("minimum_data_set", "an assertion without a natural person")
+def kind_of(sets: frozenset[str]) -> PersonKind:
+    """§4: the kind of a sign-in, by the sets in it. One person is there, and perhaps one other for whom they act."""
+    representatives = sets & set(REPRESENTATIVES)
+    if REPRESENTATIVE_LEGAL_PERSON in representatives:
+        raise AssertionRejected("legal_representative", "a company that acts for somebody")
+    if len(sets - representatives) != 1:
+        raise AssertionRejected("persons", "a person and a company at once")
+    if representatives:
+        return PersonKind.FOR_LEGAL if LEGAL_PERSON in sets else PersonKind.FOR_NATURAL
+    return PersonKind.LEGAL if LEGAL_PERSON in sets else PersonKind.NATURAL
 
 
-def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sending: str, receiving: str | None) -> str:
-    """§4 and §5: PersonIdentifier as received, `CC/CC/id`: made by the node's country (in any case), for ours.
+def names_of(kind: PersonKind, catalogue: Catalogue, registry: Registry) -> dict[AttributeName, str]:
+    """Our attributes of this kind of sign-in, and the URI under which each stands.
+
+    The wire has it the other way round than we: its plain attributes are those of whoever is represented.
+    """
+    named = {name: row.eidas_name for name, row in catalogue.attributes.items() if kind in row.persons}
+    return {
+        name: acting(uri) if kind.acts and uri in NATURAL and not name.startswith(REPRESENTED) else uri
+        for name, uri in named.items()
+        if uri in registry
+    }
+
+
+def acting(uri: str) -> str:
+    """The URI under which a natural person's attribute stands where that person acts for another."""
+    return uri.replace(NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON, 1)
+
+
+def identifier_of(
+    attributes: Mapping[str, tuple[EidasValue, ...]], uri: str, *, sending: str, receiving: str | None
+) -> str:
+    """§4 and §5: an identifier as received, `CC/CC/id`: made by the node's country (in any case), for ours.
 
     Otherwise one country could speak of another's citizens, or one person would become two. None for ours takes any.
     """
-    values = attributes.get(PERSON_IDENTIFIER, ())
+    values = attributes.get(uri, ())
     parts = values[0].text.split("/", 2) if len(values) == 1 else []
     if not is_plain(parts[2] if len(parts) == 3 else ""):  # noqa: PLR2004 - two countries and an identifier
-        raise AssertionRejected("identifier", "a PersonIdentifier that is not `CC/CC/identifier`")
+        raise AssertionRejected("identifier", "an identifier that is not `CC/CC/identifier`")
     if parts[0].upper() != sending.upper():
         raise AssertionRejected("identifier_country", "an identifier of another country's citizen")
     if receiving is not None and parts[1].upper() != receiving.upper():
@@ -112,32 +138,33 @@ def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sendi
 
 
 def offered_attributes(
-    attributes: Mapping[str, tuple[EidasValue, ...]], catalogue: Catalogue
+    attributes: Mapping[str, tuple[EidasValue, ...]], names: Mapping[AttributeName, str], catalogue: Catalogue
 ) -> dict[AttributeName, Value]:
-    """The offered attributes of a person, under the catalogue's names.
+    """The offered attributes of whoever signs in, under our `names`.
 
-    Dropped: attributes without a name in the catalogue, of several Latin values (but a nationality), too long or with
+    Dropped: attributes without a name of ours, of several Latin values (but a nationality), too long or with
     control characters, an address that cannot be read, a gender that says nothing.
     """
-    return dict(_offered(attributes, catalogue))
+    return dict(_offered(attributes, names, catalogue))
 
 
 def _offered(
-    attributes: Mapping[str, tuple[EidasValue, ...]], catalogue: Catalogue
+    attributes: Mapping[str, tuple[EidasValue, ...]], names: Mapping[AttributeName, str], catalogue: Catalogue
 ) -> Iterator[tuple[AttributeName, Value]]:
-    for name, row in catalogue.attributes.items():
+    for name, uri in names.items():
+        kind = catalogue.attributes[name].kind
         # An original script beside its transliteration is the same name: services expect the Latin one
-        latin = [value.text for value in attributes.get(row.eidas, ()) if value.latin] if row.eidas in NATURAL else []
-        value = several(latin) if row.kind in MULTIPLE else _value(row.eidas, latin[0]) if len(latin) == 1 else None
+        latin = [value.text for value in attributes.get(uri, ()) if value.latin]
+        value = several(latin) if kind in MULTIPLE else _value(name, kind, latin[0]) if len(latin) == 1 else None
         if value is not None:
             yield name, value
 
 
-def _value(uri: str, text: str) -> Value | None:
-    if uri == CURRENT_ADDRESS:
+def _value(name: AttributeName, kind: AttributeKind, text: str) -> Value | None:
+    if kind is AttributeKind.ADDRESS:
         return read_address(text)
-    if uri == DATE_OF_BIRTH:
+    if kind is AttributeKind.DATE:
         return birthdate(text)
-    if uri == _GENDER:
+    if name == _GENDER:
         return _GENDERS.get(text)
     return text if is_plain(text) else None

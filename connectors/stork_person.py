@@ -11,7 +11,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from connectors.eidas_checks import person_identifier
+from connectors.eidas_checks import identifier_of
 from connectors.formats.eidas.registry import PERSON_IDENTIFIER
 from connectors.formats.eidas.values import EidasValue
 from connectors.formats.stork.registry import ATTRIBUTES, AVAILABLE, NOT_AVAILABLE
@@ -31,7 +31,8 @@ _NUMBERS = ("streetNumber", "apartmentNumber")
 
 def identifier_between(texts: Sequence[str], *, sending: str, receiving: str | None) -> str:
     """The eIdentifier as received: made by the country that was asked, for ours. As eIDAS has it, and its checks."""
-    return person_identifier({PERSON_IDENTIFIER: tuple(map(EidasValue, texts))}, sending=sending, receiving=receiving)
+    said = {PERSON_IDENTIFIER: tuple(map(EidasValue, texts))}
+    return identifier_of(said, PERSON_IDENTIFIER, sending=sending, receiving=receiving)
 
 
 def offered_attributes(said: Mapping[str, Said], catalogue: Catalogue) -> dict[AttributeName, Value]:

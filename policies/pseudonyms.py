@@ -4,6 +4,9 @@
 HMAC-SHA256(key, len|version len|tenant len|sector len|namespace len|identifier), each length four bytes, big-endian.
 Lengths stand first so that no two lists of parts give the same bytes.
 
+Whoever acts for another is another `sub` for each one, of (version, tenant, sector, namespace of whoever is represented,
+their identifier, namespace, identifier). The versions differ, so nobody who acts is anybody who does not.
+
 Between countries a person is `CC/CC/id`: another `id` for each receiving country, made in the same way of
 (version, tenant, sending country, receiving country, namespace, identifier). The versions differ, so no `sub` is an `id`.
 A company is known by its register's number (decision 0089).
@@ -17,8 +20,10 @@ from collections.abc import Callable
 
 from policies.errors import AssertionRejected, Misconfigured, Problem
 from policies.parties import Sector, SubjectNamespace, Tenant
+from policies.persons import ActingFor
 
 VERSION = b"1"
+FOR_ANOTHER_VERSION = b"acting 1"
 COUNTRY_VERSION, ACTING_VERSION = b"country 1", b"country acting 1"
 # RFC 2104 §3: a key shorter than the hash's output weakens the HMAC
 SHORTEST_KEY = 32
@@ -27,15 +32,27 @@ PairwiseKey = bytes | Callable[[bytes], bytes]
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
-def pairwise_subject(key: PairwiseKey, tenant: Tenant, sector: Sector, namespace: SubjectNamespace, identifier: str) -> str:
-    """The `sub` of one person in one sector. `identifier` is taken as received, not normalised.
+def pairwise_subject(
+    key: PairwiseKey,
+    tenant: Tenant,
+    sector: Sector,
+    namespace: SubjectNamespace,
+    identifier: str,
+    acting_for: ActingFor | None = None,
+) -> str:
+    """The `sub` of one person in one sector, who may act for another. `identifier` is taken as received, not normalised.
 
     Raises `Misconfigured` for a short key or an unnamed scope, `AssertionRejected` for an empty identifier: all people
     without one would be the same person.
     """
     if not (tenant and sector and namespace):
         raise Misconfigured((_problem("subject", "tenant, sector or namespace is empty.", "name all three."),))
-    return _keyed(key, VERSION, tenant, sector, namespace, identifier)
+    if acting_for is None:
+        return _keyed(key, VERSION, tenant, sector, namespace, identifier)
+    if not acting_for.namespace or not acting_for.identifier:
+        raise AssertionRejected("subject_empty")
+    other = acting_for.namespace, acting_for.identifier
+    return _keyed(key, FOR_ANOTHER_VERSION, tenant, sector, *other, namespace, identifier)
 
 
 def transient_subject(random: bytes) -> str:

@@ -5,6 +5,7 @@ The id_token has a judge of its own (`connectors.id_token`). Each check has its 
 """
 
 import hmac
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -189,6 +190,9 @@ def wire_attributes(claims: Mapping[str, Json]) -> tuple[WireAttribute, ...]:
 
 
 def _values(value: Json) -> tuple[str, ...]:
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        # As an attribute of SAML has it: a mandate, whose reader takes no other object
+        return tuple(json.dumps(one, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for one in value)
     if isinstance(value, list):
         return tuple(one for one in value if isinstance(one, str)) if all(isinstance(one, str) for one in value) else ()
     if isinstance(value, bool):

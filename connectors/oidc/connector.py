@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
+from connectors.acting import namespace_of, told_by_attributes
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.fetch import Fetcher, HttpAnswer
 from connectors.id_token import PROTOCOL_CLAIMS, ExpectedIdToken, IdToken, judge_id_token
@@ -253,11 +254,12 @@ class OidcConnector:
         if id_token.loa is None:
             raise AssertionRejected("acr_unknown", "no acr that the registration names")
         offered = offered_attributes(wire, provider.attributes, provider.multiple) | latin_forms(wire, provider.latin)
+        kind, represented = told_by_attributes(provider, offered)
         table = {claim_of(name): ours for name, (ours, _) in provider.attributes.items()} | dict(provider.latin)
         return Assertion(
             provider_id=provider.provider_id,
             issuer=provider.entity_id,
-            namespace=provider.namespace,
+            namespace=namespace_of(provider, kind),
             subject=subject,
             offered=Offered(attributes=offered, loa=id_token.loa),
             response_id=hashlib.sha256(code.encode()).hexdigest(),
@@ -268,4 +270,6 @@ class OidcConnector:
             session=id_token.session,
             beside=beside(claims.keys() - PROTOCOL_CLAIMS, table, offered.keys()),
             said=str(id_token.claims.get("acr", "")),
+            kind=kind,
+            acting_for=represented,
         )

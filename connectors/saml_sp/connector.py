@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from connectors.acting import namespace_of, told_by_attributes
 from connectors.addresses import FetchError, judged_url
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
@@ -244,10 +245,11 @@ class SamlConnector:
         subject = subject_identifier(assertion, self._provider, here)
         if expectation.name_id_format and not self._provider.subject_attribute:
             check_asked_format(assertion.subject, expectation.name_id_format)
+        kind, represented = told_by_attributes(self._provider, offered)
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._provider.entity_id,
-            namespace=self._provider.namespace,
+            namespace=namespace_of(self._provider, kind),
             subject=subject,
             offered=Offered(attributes=offered, loa=level, assurance=raf_values(assertion.attributes)),
             response_id=response_id,
@@ -260,6 +262,8 @@ class SamlConnector:
             at_source=self._at_source(assertion.subject, authentication.session_index, expectation.speaks_as),
             said=authentication.context_class,
             beside=beside((one.name for one in assertion.attributes), self._names, offered.keys()),
+            kind=kind,
+            acting_for=represented,
         )
         name_format = assertion.subject.name_format if assertion.subject is not None else ""
         said: dict[str, tuple[str, ...]] = {}

@@ -145,6 +145,7 @@ def ask_for(login: str, request: ServiceRequest, party: RelyingParty, purpose: P
         required=frozenset([name for name in needed if purpose.needs[name].required]),
         requester=said,
         scoping=request.scoping,
+        persons=party.persons & purpose.persons,
     )
 
 

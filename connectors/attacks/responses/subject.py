@@ -9,7 +9,13 @@ from connectors.attacks.responses.recipes import also, each, said, sent, spelled
 from connectors.attacks.responses.response_draft import ResponseDraft, attribute
 from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, natural, refused
 from connectors.attacks.xml_signer import without
-from connectors.formats.eidas.registry import NATURAL_PERSON, NATURAL_PREFIX, REPRESENTATIVE_NATURAL_PERSON
+from connectors.formats.eidas.registry import (
+    LEGAL_PERSON,
+    NATURAL_PERSON,
+    NATURAL_PREFIX,
+    REPRESENTATIVE_LEGAL_PERSON,
+    REPRESENTATIVE_NATURAL_PERSON,
+)
 from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
 from policies.errors import PeerUnavailable
@@ -174,11 +180,28 @@ def _born(*dates: str) -> Make:
     return _instead_of("DateOfBirth", natural("DateOfBirth", *dates))
 
 
-def _represented(*missing: str) -> Make:
-    """Somebody acts for the person: the whole minimum data set of theirs, or a part."""
+def _acting(*missing: str) -> tuple[str, ...]:
+    """Whoever acts: the whole minimum data set of theirs, or a part."""
     values = {"PersonIdentifier": "EE/NL/2", "CurrentFamilyName": "x", "CurrentGivenName": "x", "DateOfBirth": "1887-04-12"}
     theirs = {f"{REPRESENTATIVE_NATURAL_PERSON}/{name}": value for name, value in values.items() if name not in missing}
-    return also(*(attribute(uri, value, typed="") for uri, value in theirs.items()))
+    return tuple(attribute(uri, value, typed="") for uri, value in theirs.items())
+
+
+def _company(namespace: str) -> tuple[str, ...]:
+    values = {"LegalPersonIdentifier": "EE/NL/3", "LegalName": "x"}
+    return tuple(attribute(f"{namespace}/{name}", value, typed="") for name, value in values.items())
+
+
+def _acting_company() -> tuple[str, ...]:
+    return _company(REPRESENTATIVE_LEGAL_PERSON)
+
+
+def _represented(*missing: str) -> Make:
+    """Somebody acts for the person."""
+    return also(*_acting(*missing))
+
+
+_COMPANY = _company(LEGAL_PERSON)
 
 
 _PERSONS: Table = {
@@ -196,8 +219,18 @@ _PERSONS: Table = {
         f"without-{name.lower()}": _instead_of(name)
         for name in ("PersonIdentifier", "CurrentFamilyName", "CurrentGivenName", "DateOfBirth")
     },
-    "representation": {"representative": _represented()},
+    # The registration takes persons for themselves alone
+    "representation": {
+        "representative": _represented(),
+        "company": said(attributes=_COMPANY),
+        "representative-of-a-company": said(attributes=(*_COMPANY, *_acting())),
+    },
     "representative_minimum": {"part-of-a-representative": _represented("DateOfBirth")},
+    "legal_representative": {"company-that-acts": also(*_acting_company())},
+    "persons": {
+        "person-and-company": also(*_COMPANY),
+        "representative-of-two": also(*_COMPANY, *_acting()),
+    },
 }
 FAMILY_TYPE = f' xsi:type="{NATURAL_PREFIX}:CurrentFamilyNameType"'
 _OLD = natural("DateOfBirth", "1887-04-12")

@@ -178,7 +178,7 @@ class SendingNode:
                 not_on_or_after=answer.ends,
                 authn_instant=answer.authenticated,
                 context_class=answer.level,
-                attributes=tuple((natural(name), values) for name, values in answer.person.items()),
+                attributes=tuple((name if ":" in name else natural(name), said) for name, said in answer.person.items()),
             )
         )
         answer.change(element)
