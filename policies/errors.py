@@ -135,6 +135,13 @@ class OtherPerson(AssertionRejected):
     public = "This service asked for the person who used it before, and you are somebody else. Start again at the service."
 
 
+class PersonNotTaken(AssertionRejected):
+    """The citizen's move: the service takes other kinds of person, or whoever acts for another lacks the mandate."""
+
+    code = "person_not_taken"
+    public = "This service does not take this sign-in: for whom you act, or your mandate, does not fit. Nothing was shared."
+
+
 class ErasureRefused(BrokerError):
     """The citizen's or an officer's move: an erasure that is not begun or not withdrawn."""
 

@@ -31,6 +31,8 @@ class PersonKind(StrEnum):
         return self in ACTING
 
 
+# The claim, and the attribute of SAML, that tells a service of every other kind than `natural`
+PERSON_KIND = "person_kind"
 NATURAL_ALONE = frozenset((PersonKind.NATURAL,))
 # A person stands in front of us, for themself or for another
 BY_A_PERSON = frozenset((PersonKind.NATURAL, PersonKind.FOR_NATURAL, PersonKind.FOR_LEGAL))

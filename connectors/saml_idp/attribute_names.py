@@ -4,11 +4,13 @@
 |---|---|
 | an attribute as it is | the catalogue's `urn:oid:…`; of an address one for each part |
 | municipality, region or country of an address | the name of that part |
+| an attribute of a company | its URI of eIDAS |
 | every other form, and what has no such name | `ISSUER/attributes/` and the claim of OpenID Connect, `age_over_18` |
 | a form with a parameter | the same, and the parameter as one more segment: `…/resident_of/Storkhaven`, `true` or `false` |
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from urllib.parse import quote, unquote
 
 from connectors.formats.saml_message import WireAttribute
@@ -17,6 +19,7 @@ from connectors.wire.names import ATTRNAME_URI
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute
 from policies.catalogue import IN_LATIN, AttributeType, Catalogue
+from policies.persons import ABOUT_A_COMPANY, PERSON_KIND, PersonKind
 
 GENDER = AttributeName("gender")
 # ISO/IEC 5218, which SCHAC has
@@ -47,12 +50,16 @@ class AttributeNames:
         claim, _, parameter = name.removeprefix(self._base).partition("/")
         return self._catalogue.asked_by_claim(claim, unquote(parameter))
 
-    def written(self, attributes: Iterable[Attribute]) -> Iterator[WireAttribute]:
-        """The attributes of an answer, each name once."""
+    def written(self, attributes: Iterable[Attribute], person: PersonKind = PersonKind.NATURAL) -> Iterator[WireAttribute]:
+        """The attributes of an answer, each name once; before them the kind of any but a person for themself."""
+        if person is not PersonKind.NATURAL:
+            yield _attribute(self._base + PERSON_KIND, person.value)
         for one in attributes:
             known = self._catalogue.attributes[one.name]
             if isinstance(one.value, Address):
-                for uri, part in known.saml.items():
+                # One of a company or of whoever is represented has no names in a standard
+                parts = known.saml or {f"{self._own(one)}/{part.name}": part.name for part in fields(Address)}
+                for uri, part in parts.items():
                     if text := getattr(one.value, part):
                         yield _attribute(uri, text)
                 continue
@@ -91,6 +98,8 @@ def _standard(one: Attribute, known: AttributeType) -> str:
         return ""
     if one.name == BIRTHDATE and len(str(one.value)) != _DAY:
         return ""  # SCHAC has whole dates alone
+    if known.persons == ABOUT_A_COMPANY:
+        return known.eidas
     return next((uri for uri, of in known.saml.items() if of == part), "")
 
 

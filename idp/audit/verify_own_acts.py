@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from sqlalchemy import Row
 
 from idp.ledger.person_records import OF_AN_ACT
+from policies.persons import ACTING
 
 Facts = Mapping[str, object]
 _SENT = {"basis", "client", "loa", "policy", "purpose", "record", "time"}
@@ -29,5 +30,11 @@ def faults_of_own_act(
 
 def faults_of_subject(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
     """The fault of a subject's part that is of another record or person."""
-    if "subject" in facts and facts["subject"] != {"record": row.record.hex(), "subject": (row.subject or b"").hex()}:
+    if "subject" not in facts:
+        return
+    # Whoever is represented beside them has an index of the same length
+    said = {name: value for name, value in facts["subject"].items() if name != "represented"}
+    if said != {"record": row.record.hex(), "subject": (row.subject or b"").hex()}:
         yield "its subject's part is of another record or subject"
+    if ("represented" in facts["subject"]) != (facts.get("decision", {}).get("person") in ACTING):
+        yield "its person acts for somebody exactly where it says for whom"

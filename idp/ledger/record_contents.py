@@ -8,7 +8,7 @@ A city's login:
     decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
                "withheld":[[name, reason]..]}; of a release "authorities":[entity id..], where the source named some, and
                "transfer":[sphere, sphere, ground], where it went from one legal sphere to another
-    subject   {"record","subject"}
+    subject   {"record","subject"}; where the person acted for another, "represented": the keyed index of that one
     login     {"aud","iss","nonce","sub"}; "nonce" binds it to the request, over SAML as the ID of that
     values    {name: value}                     committed to, kept nowhere
 
@@ -46,6 +46,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, Value
 from policies.authentication import ServiceRequest
 from policies.parties import EntityId, ProviderId
+from policies.persons import PersonKind
 from policies.purposes import Basis
 from policies.release import UNTICKED, Decision
 
@@ -93,6 +94,8 @@ def draft_release(
     path: DecidedBy = DecidedBy.PAGE,
     authorities: Sequence[str] = (),
     transfer: Sequence[str] = (),
+    kind: PersonKind = PersonKind.NATURAL,
+    represented: bytes = b"",
 ) -> RecordDraft:
     """The record of a release. `decision` is the one after the citizen's choice, `subject` the person's keyed index.
 
@@ -119,10 +122,15 @@ def draft_release(
         decided["authorities"] = list(authorities)
     if transfer:
         decided["transfer"] = list(transfer)
+    of: dict[str, Json] = {"record": record.hex(), "subject": subject.hex()}
+    if kind is not PersonKind.NATURAL:
+        decided["person"] = kind.value
+    if represented:
+        of["represented"] = represented.hex()
     openings = (
         opening("sent", sent),
         opening("decision", decided),
-        opening("subject", {"record": record.hex(), "subject": subject.hex()}),
+        opening("subject", of),
         opening("login", {**evidence, "aud": request.origin.service, "iss": issuer, "sub": sub}),
         opening("values", {a.name: _value(a.value) for a in released}),
     )

@@ -31,6 +31,8 @@ def record_of_release(
         path=decided.path,
         authorities=decided.authorities,
         transfer=judged.transfer,
+        kind=judged.kind,
+        represented=judged.represented,
     )
 
 

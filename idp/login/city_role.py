@@ -15,6 +15,7 @@ from idp.ledger.record_contents import (
     DecidedBy,
     draft_unsent,
 )
+from idp.login.acting import called, check_person
 from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
@@ -43,7 +44,8 @@ from policies.errors import (
 from policies.federations import MEMBER_ID, family_of
 from policies.forms import FILTERS
 from policies.notice import notice_hash
-from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
+from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, SubjectNamespace, Tenant
+from policies.persons import ActingFor
 from policies.pseudonyms import PairwiseKey, pairwise_subject, subject_digest, transient_subject
 from policies.purposes import AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of, without_unasked
@@ -237,28 +239,39 @@ class CityRole:
         context = said_name(request.contexts or request.wished, party.vocabulary, having)
         if request.contexts and not context:
             raise AssuranceTooLow("authn_context_too_low", "none of the levels that the service names", reached=loa.label)
+        on, acting = datetime.fromtimestamp(now, tz=UTC).date(), assertion.acting_for
+        check_person(assertion, provider, party, purpose, on)
+        person = assertion.namespace, assertion.subject
         sub = (
             transient_subject(secrets.token_bytes(32))
             if party.registered
-            else pairwise_subject(self._pairwise_key, self._tenant, party.sector, assertion.namespace, assertion.subject)
+            else pairwise_subject(self._pairwise_key, self._tenant, party.sector, *person, acting)
         )
         if request.expected and request.expected != subject_digest(sub):
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
-        offered = replace(assertion.offered, sphere=provider.sphere, loa=loa, only_for=provider.saml.only_for)
-        decision = terms.decide(request.asked, offered, datetime.fromtimestamp(now, tz=UTC).date())
+        source = replace(assertion.offered, sphere=provider.sphere, loa=loa, only_for=provider.saml.only_for)
+        offered = replace(source, kind=assertion.kind)
+        decision = terms.decide(request.asked, offered, on)
         decision = without_unasked(decision, unasked_of(request, provider, terms.terms.catalogue))
         return Judged(
             sub=sub,
             loa=loa,
             context=context,
             decision=decision,
-            subject=subject_index(self._index_key, self._tenant, assertion.namespace, assertion.subject),
+            subject=subject_index(self._index_key, self._tenant, *person),
             policy=purpose.digest,
             notice=self.notice(request, decision, language),
             arrived=assertion.arrived,
             vouched=self._sources.digest(provider, now),
+            kind=assertion.kind,
+            represented=self._index(acting) if acting else b"",
+            acting_for=called(assertion.kind, assertion.offered.attributes),
             transfer=purpose.crossing(provider.sphere, party.sphere),
         )
+
+    def _index(self, acting: ActingFor) -> bytes:
+        """The ledger's index of whoever is represented: nobody finds a record by it but who knows them."""
+        return subject_index(self._index_key, self._tenant, SubjectNamespace(acting.namespace), acting.identifier)
 
     def enforces(self, origin: Origin) -> bool:
         """The registration says it."""
@@ -288,10 +301,12 @@ class CityRole:
         asks = (decided.path is DecidedBy.INFORMED and purpose.show is not Show.INFORM) or (
             decided.path in BY_APPROVAL and purpose.ask.mode is AskMode.EACH_TIME
         )
+        asks |= decided.judged.kind not in party.persons & purpose.persons
         if asks or purpose.digest != decided.judged.policy or decided.judged.loa < purpose.minimum_assurance:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
-        if terms.required - {one.name for one in given} - {*decided.decision.blocked}:
+        had = {name for name in terms.required if decided.judged.kind in terms.terms.catalogue.attributes[name].persons}
+        if had - {one.name for one in given} - {*decided.decision.blocked}:
             raise Replayed("policy_changed", "the purpose requires more than the page showed")
         whole = all(passes(party, provider.sphere, one.form) for one in given)
         if not whole or not may_still_go(given, purpose, party, self.configuration.catalogue):
@@ -341,10 +356,12 @@ class CityRole:
         return provider is not None and self._sources.stands(provider, now)
 
     def ended(self, grant: Grant) -> bool:
-        """Whether what a grant rests on was switched off since its login was asked, or lies in another sphere by now."""
+        """Whether what a grant rests on was switched off since its login was asked, or does not lie so any more."""
         client = ClientId(grant.origin.service)
         provider, party = self.configuration.providers.get(grant.provider_id), self.configuration.parties.get(client)
         if provider and party and not all(passes(party, provider.sphere, one.form) for one in grant.attributes):
+            return True
+        if party and grant.kind not in party.persons:
             return True
         return self._suspension.ended(client, provider, grant.acts)
 

@@ -50,6 +50,7 @@ from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.bounded import judging
 from policies.errors import BrokerError, ReleaseDenied, Replayed, RequestRefused, redeeming
 from policies.parties import IdentityProvider, ProviderId, Tenant
+from policies.persons import NATURAL_ALONE, PersonKind
 from policies.release import choose
 
 # A request is taken as long as its IssueInstant is young, and its login lives for fifteen minutes more. After that a second
@@ -155,6 +156,8 @@ class Broker:
         question = self._role.question(login.login, request.all_ticked, provider)
         does = signed_in.loa >= question.minimum_assurance and tells_enough(request.scoping, provider)
         # The provider said it to that body, and to no other
+        # A session is of a person for themself: where another kind may sign in, too, they say again which they are
+        does = does and question.persons == NATURAL_ALONE
         if request.force_authentication or not does or signed_in.speaks_as != question.speaks_as:
             raise RequestRefused("The person has to sign in anew for this.", oauth="login_required")
         when = signed_in.authenticated_at
@@ -174,6 +177,8 @@ class Broker:
     ) -> Decided:
         """The policy's decision about a provider's word, before it is known whether a page asks."""
         speaks_as = login.expectation.speaks_as if isinstance(login, Asked) else ""
+        # No session is of somebody who acts for another: whoever signs in next would be taken for that one
+        shares = login.request.shared is not None and assertion.kind is PersonKind.NATURAL
         return Decided(
             login=login.login,
             began=login.began,
@@ -190,7 +195,7 @@ class Broker:
             earlier=None,
             deviations=assertion.deviations,
             authorities=assertion.authorities,
-            signed_in=remembered(assertion, provider, speaks_as) if login.request.shared is not None else None,
+            signed_in=remembered(assertion, provider, speaks_as) if shares else None,
         )
 
     def _recalled(self, decided: Decided, language: str, now: int, *, forced: bool) -> Decided:

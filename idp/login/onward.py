@@ -128,6 +128,7 @@ class Answers:
             authorities=self._role.vouchers(decided),
             decided=onward.pressed,
             left_out=() if self._role.has_receipts else decided.decision.left_out,
+            kind=decided.judged.kind,
         )
         return Released(grant, self.key(login, onward, secret), record=record)
 

@@ -17,6 +17,7 @@ from policies.attributes import Attribute, AttributeName
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import NotFound, RequestRefused
 from policies.parties import ProviderId, PurposeId
+from policies.persons import PersonKind
 from policies.release import Decision
 
 # In seconds
@@ -82,6 +83,10 @@ class Judged:
     notice: str = ""
     arrived: tuple[AttributeName, ...] = ()
     vouched: str = ""
+    # the kind of the sign-in; of whoever acts: the index of whom they act for, and the name that pages call those by
+    kind: PersonKind = PersonKind.NATURAL
+    represented: bytes = field(default=b"", repr=False)
+    acting_for: str = field(default="", repr=False)
     transfer: tuple[str, ...] = ()
     instead: "tuple[Judged, ...]" = field(default=(), repr=False)
 
@@ -238,6 +243,8 @@ class Grant:
     sid: str = ""
     # who signed the person in, where the service hears of it
     authorities: tuple[str, ...] = ()
+    # the kind of the sign-in: the service hears that `sub` is a company, or acts for another
+    kind: PersonKind = PersonKind.NATURAL
     # when the citizen decided; 0 of what an earlier version issued
     decided: int = 0
     # at a sending node alone: what could have gone, and the citizen left out

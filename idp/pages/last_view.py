@@ -26,6 +26,8 @@ class LastView:
     stay: str
     ending: Ending | None = None
     went: tuple[Text, ...] = ()
+    # whom the citizen acted for; "" for nobody
+    acting_for: str = field(default="", repr=False)
     receipt: str = ""
     file: str = ""
     # where another device gets the receipt, once

@@ -100,7 +100,8 @@ class ApprovalView:
     `language` in place of `choice` to get the page in that language; it is empty if there is no other one.
 
     `away` is how long the service can have the same again without the citizen, or empty. `vouchers` names who signed the
-    citizen in, if the service hears of it. `transfer` is the ground on which the answers go to another legal sphere.
+    citizen in, if the service hears of it. `acting_for` names whom they act for, or is empty.
+    `transfer` is the ground on which the answers go to another legal sphere.
 
     `remembers` labels the box `remember`, or is empty. `earlier` is the date of an approval that is remembered, or empty.
     `shortened`: the same would go as then, so one line and two buttons are enough, and the rest is folded up.
@@ -135,6 +136,7 @@ class ApprovalView:
     remembers: str = ""
     away: str = ""
     vouchers: tuple[str, ...] = ()
+    acting_for: str = ""
     transfer: Text | None = None
     minutes: int = 5
     longer: bool = False

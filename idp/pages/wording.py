@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import chain
 
 from idp.pages.languages import ENGLISH, Language
 from idp.pages.views import Further, Item, Text, WithheldItem
@@ -15,6 +16,7 @@ from policies.catalogue import ABOUT_A_PERSON, Catalogue
 from policies.forms import FORMS as OF_KINDS
 from policies.forms import AttributeKind, parse_form, said_parameter
 from policies.identifiability import POPULATION, about_one_in, bits_released
+from policies.mandates import Mandate, read_mandates
 from policies.parameters import entries
 from policies.parties import Translated
 from policies.purposes import AskMode, AskRule, Purpose
@@ -47,6 +49,7 @@ MOVES: Mapping[str, Move] = {
     "assurance_too_low": Move.CITIZEN,
     "authentication_failed": Move.CITIZEN,
     "other_person": Move.CITIZEN,
+    "person_not_taken": Move.CITIZEN,
     "replayed": Move.CITIZEN,
     "erasure_refused": Move.CITIZEN,
     "grant_refused": Move.OPERATOR,
@@ -240,6 +243,9 @@ class Wording:
             return (self.language.say("value.yes" if value else "value.no"),)
         if isinstance(value, Address):
             return self._lines(value)
+        known = catalogue.attributes.get(attribute.name)
+        if known is not None and known.kind is AttributeKind.MANDATE:
+            return tuple(chain.from_iterable(map(self._mandate, read_mandates(value) or ())))
         if isinstance(value, tuple):
             return tuple(self._one(attribute, each, catalogue) for each in value)
         # Under a name in another script stands its Latin form
@@ -254,6 +260,17 @@ class Wording:
         if attribute.name == "gender" and value.lower() in GENDERS:
             return self.language.say(f"value.{value.lower()}")
         return self.language.date(value) if kind is AttributeKind.DATE else value
+
+    def _mandate(self, mandate: Mandate) -> Iterator[str]:
+        """One mandate: what it is for, from when to when, up to which amount, and whether alone."""
+        yield ", ".join(sorted(mandate.procedures)) or self.language.say("value.mandate_general")
+        days = [self.language.date(str(day)) if day else "" for day in (mandate.valid_from, mandate.valid_to)]
+        if any(days):
+            yield " \N{EN DASH} ".join(days).strip()
+        if mandate.limit:
+            yield self.language.say("value.mandate_limit", amount=f"{mandate.limit[0]:f} {mandate.limit[1]}")
+        if mandate.joint:
+            yield self.language.say("value.mandate_joint")
 
     def _lines(self, address: Address) -> tuple[str, ...]:
         town = " ".join(part for part in (address.postal_code, address.locality) if part)

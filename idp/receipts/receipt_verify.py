@@ -41,7 +41,7 @@ _CONTENTS: Mapping[str, frozenset[str]] = {
     "login": frozenset({"aud", "iss", "nonce", "sub"}),
 }
 # A source of SAML may name those behind it, and a source in another legal sphere needs a ground
-_OPTIONAL = {"decision": frozenset({"authorities", "transfer"})}
+_OPTIONAL = {"decision": frozenset({"authorities", "person", "transfer"}), "subject": frozenset({"represented"})}
 _RECORD = re.compile("[0-9a-f]{32}")
 _LISTS = frozenset({"names", "asked", "unknown", "withheld", "authorities", "transfer"})
 

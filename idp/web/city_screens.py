@@ -116,6 +116,7 @@ class CityScreens:
             refusable=purpose.refusable_without_loss,
             away=wording.away(purpose),
             vouchers=self._role.vouchers(decided),
+            acting_for=decided.judged.acting_for,
             transfer=wording.text(purpose.transfers[decided.judged.transfer[0]].law) if decided.judged.transfer else None,
             further=wording.further(purpose, decision),
             law=wording.text(purpose.law),

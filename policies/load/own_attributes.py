@@ -9,7 +9,7 @@ from policies.eidas_form import STRING, EidasForm
 from policies.forms import FORMS, AttributeKind
 from policies.load.table import Table
 from policies.parameters import is_entry
-from policies.persons import EVERYBODY
+from policies.persons import EVERYBODY, PERSON_KIND
 
 # An address has parts, and a source names each of them
 _KINDS = {kind.value: kind for kind in AttributeKind if kind is not AttributeKind.ADDRESS}
@@ -21,6 +21,7 @@ _RESERVED = frozenset(
         *("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "nonce", "acr", "amr", "azp", "auth_time", "at_hash", "c_hash"),
         *("s_hash", "sid", "cnf", "events", "act", "may_act", "scope", "client_id", "email_verified"),
         "phone_number_verified",
+        PERSON_KIND,
     )
 )
 _DERIVED = "age_over_"

@@ -36,6 +36,7 @@ from idp.protocols.oidc.requests.request import OpenIDRequest, origin_of, read_p
 from idp.protocols.oidc.senders import key
 from policies.errors import Conflict, NotFound, Replayed, RequestRefused
 from policies.parties import ClientId, RelyingParty
+from policies.persons import PersonKind
 
 # RFC 7636 §4.1
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -138,7 +139,9 @@ class CodeGrant:
         citizen takes back what they approved, and not if they approve once more.
         """
         request, client = read_protocol(grant.origin), caller.party
-        if not request.offline or not client.openid.refreshes or grant.approved is None:
+        # Nobody knows later whether a mandate still holds
+        away = request.offline and client.openid.refreshes and grant.kind is PersonKind.NATURAL
+        if not away or grant.approved is None:
             return replace(grant, approved=unremembered(grant)), (), ""
         family = family_of_code(handle)
         token, end = family + urandom(TOKEN_BYTES - FAMILY_BYTES), now + client.openid.tokens.refresh_life

@@ -19,7 +19,7 @@ from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, jwt_answer, oauth_error, success, unavailable
 from idp.protocols.oidc.families import Families, digest, family_of, read_token
 from idp.protocols.oidc.grant_types import spend, spending, used_before
-from idp.protocols.oidc.issuance import scope_of
+from idp.protocols.oidc.issuance import person_claim, scope_of
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.senders import SCHEME, is_key
 from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable, about
@@ -81,6 +81,7 @@ class Introspection:
             "acr": grant.context or grant.loa.uri,
             **({"auth_time": grant.authenticated_at} if grant.authenticated_at else {}),
             **({"sub": grant.sub} if server.sector == client.sector else {}),
+            **person_claim(grant),
             **_confirmation(grant),
         }
 

@@ -15,6 +15,7 @@ from idp.protocols.oidc.senders import SCHEME, is_key
 from idp.protocols.oidc.wrapping import Wrapping
 from policies.attributes import Attribute
 from policies.parties import RelyingParty
+from policies.persons import PERSON_KIND, PersonKind
 
 ID_TOKEN_LIFE = 5 * 60
 
@@ -81,12 +82,17 @@ def attribute_claims(
         for one in grant.attributes
         if one.name not in request.only_verified and (not in_id_token or everything or one.name in request.in_id_token)
     ]
-    claims = wire_claims(plain, parts.catalogue)
+    claims = {**wire_claims(plain, parts.catalogue), **person_claim(grant)}
     wanted = [one for one in request.verified if everything or one.in_id_token == in_id_token]
     verified = [found for one in wanted if (found := _verified(parts, grant, one, now)) is not None]
     if verified:
         claims[VERIFIED] = verified[0] if len(verified) == 1 else [*verified]
     return claims
+
+
+def person_claim(grant: Grant) -> dict[str, Json]:
+    """Whether `sub` is a company, or somebody who acts for another: always told, and absent of persons for themselves."""
+    return {} if grant.kind is PersonKind.NATURAL else {PERSON_KIND: grant.kind.value}
 
 
 def going(parts: OpenIDParts, grant: Grant, now: int) -> tuple[Attribute, ...]:

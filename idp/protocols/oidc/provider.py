@@ -73,6 +73,7 @@ from policies.errors import (
     Misconfigured,
     OtherPerson,
     PeerUnavailable,
+    PersonNotTaken,
     Problem,
     ReleaseDenied,
     Replayed,
@@ -344,7 +345,7 @@ def _told(error: BrokerError) -> tuple[str, str]:
             return "unmet_authentication_requirements", ""
         case OtherPerson():
             return "login_required", ""
-        case AuthenticationFailed() | ReleaseDenied():
+        case AuthenticationFailed() | ReleaseDenied() | PersonNotTaken():
             return "access_denied", ""
         case Replayed():
             return "access_denied", ENDED

@@ -19,7 +19,7 @@ from idp.login.sealing import Sealer
 from idp.login.states import Decided, Grant
 from idp.ports import Mark, ParkedRow, Unit
 from idp.protocols.oidc.access import handle_of
-from idp.protocols.oidc.issuance import id_token_claims
+from idp.protocols.oidc.issuance import id_token_claims, person_claim
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.requests.claims import wire_claims
@@ -134,10 +134,11 @@ class Trials(NothingGoes):
             context=decided.judged.context,
             authenticated_at=decided.authenticated_at,
             attributes=given,
+            kind=decided.judged.kind,
         )
         party = self._parts.parties[ClientId(grant.origin.service)]
         id_token = id_token_claims(self._parts, grant, party, "", now)
-        userinfo: dict[str, Json] = {**wire_claims(given, self._parts.catalogue), "sub": grant.sub}
+        userinfo: dict[str, Json] = {**wire_claims(given, self._parts.catalogue), **person_claim(grant), "sub": grant.sub}
         return Tried(masked(id_token), masked(userinfo))
 
 

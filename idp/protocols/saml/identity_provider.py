@@ -56,6 +56,7 @@ from policies.errors import (
     AssuranceTooLow,
     AuthenticationFailed,
     BrokerError,
+    PersonNotTaken,
     ReleaseDenied,
     Replayed,
     RequestRefused,
@@ -161,7 +162,7 @@ class SamlIdentityProvider:
         to = read_question(grant.origin).acs_url
         head = self._head(message_id(answer_key, "response"), grant.origin, to, now)
         frame = self._frame(grant, answer_key, service, now)
-        attributes = (*self._subject(grant, service), *self._parts.names.written(grant.attributes))
+        attributes = (*self._subject(grant, service), *self._parts.names.written(grant.attributes, grant.kind))
         return answers.released(head, frame, attributes, self._signer.at(now), service.pinned.sealing)
 
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
@@ -307,7 +308,7 @@ def _codes(error: BrokerError) -> tuple[str, str, str]:
             return status, sub_status, error.detail
         case AssuranceTooLow():
             return RESPONDER, NO_AUTHN_CONTEXT, ""
-        case ReleaseDenied() | AuthenticationFailed() | Replayed() | Suspended():
+        case ReleaseDenied() | AuthenticationFailed() | PersonNotTaken() | Replayed() | Suspended():
             return RESPONDER, REQUEST_DENIED, ""
         case _:
             return RESPONDER, "", ""

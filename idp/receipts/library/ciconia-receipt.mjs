@@ -43,7 +43,8 @@ const EVENTS = new Map([
 ]);
 const MEMBERS = ["v", "for", "log", "leaf", "openings", "record", "proof", "promise", "signature"];
 const OPENED = { citizen: ["decision", "login", "sent", "subject"], relying_party: ["login", "sent"] };
-const LISTS = ["names", "asked", "unknown", "withheld", "authorities"];
+const LISTS = ["names", "asked", "unknown", "withheld", "authorities", "transfer"];
+const OPTIONAL = { decision: ["authorities", "person", "transfer"], subject: ["represented"] };
 const CONTENTS = {
   decision: ["asked", "bits", "kind", "notice", "path", "record", "source", "time", "unknown", "withheld"],
   login: ["aud", "iss", "nonce", "sub"],
@@ -271,7 +272,7 @@ async function openings(given, committed, holder) {
   for (const name of OPENED[holder]) {
     hasMembers(given[name], ["nonce", "content"]);
     const { nonce, content } = given[name];
-    const more = name === "decision" && isObject(content) && Object.hasOwn(content, "authorities") ? ["authorities"] : [];
+    const more = (OPTIONAL[name] ?? []).filter((each) => isObject(content) && Object.hasOwn(content, each));
     hasMembers(content, [...CONTENTS[name], ...more]);
     must(same(await hmac(decoded(nonce), jcs(content)), committed[name]), "an opening does not open its commitment");
     for (const [member, value] of Object.entries(content)) {
@@ -293,7 +294,9 @@ async function openings(given, committed, holder) {
     must(record === sent.record && time === sent.time && kind === "release", "its openings are of two records");
     must(EVENTS.has(path), "a decision that no page has");
   }
-  must(!subject || (subject.record === sent.record && /^[0-9a-f]{64}$/.test(subject.subject)), "its openings are of two records");
+  const indexes = subject ? [subject.subject, subject.represented ?? subject.subject] : [];
+  must(!subject || subject.record === sent.record, "its openings are of two records");
+  must(indexes.every((each) => /^[0-9a-f]{64}$/.test(each)), "no number of a person");
   return found;
 }
 

@@ -132,6 +132,7 @@ def _view(site: Site, login: LoginId, onward: Onward, secret: bytes, language: s
         onward=f"/login/{login}/onward",
         stay="" if stays else f"/login/{login}/stay",
         ending=ending_of(onward.word) if decided is None else None,
+        acting_for=decided.judged.acting_for if decided is not None else "",
         went=site.wording(language).sent(names, site.catalogue),
         receipt=RECEIPT_PATH if decided is not None else "",
         file=FILE_PATH if decided is not None else "",

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ProxyMetadata, proxy_element
+from connectors.formats.eidas.registry import PLAIN
 from connectors.formats.eidas.request import EidasRequest, read_request
 from connectors.formats.eidas.values import EidasValue
 from connectors.formats.operator import Operator
@@ -96,6 +97,7 @@ class Finland(OctetsServer):
                 redirect_url=f"{self.base}/sso",
                 post_url=f"{self.base}/sso",
                 assurance=self.assurance,
+                attributes=tuple(PLAIN),
             )
         )
         return sign_enveloped(element, self.metadata_signer, place=SIGNATURE_PLACE, profile=EIDAS)

@@ -1,0 +1,51 @@
+"""Whether a service takes this kind of person, and whether whoever acts for another has the power that is needed."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from connectors.acting import COMPANY, OTHER
+from policies.attributes import AttributeName, Form, Value
+from policies.authentication import Assertion
+from policies.catalogue import MANDATE, REPRESENTED
+from policies.errors import PersonNotTaken
+from policies.forms import is_predicate
+from policies.mandates import fault_of, read_mandates
+from policies.parties import IdentityProvider, RelyingParty
+from policies.persons import PersonKind
+from policies.purposes import Purpose
+
+IN_FORCE = Form("in_force")
+_NAMES = ("legal_name",), (f"{REPRESENTED}given_name", f"{REPRESENTED}family_name")
+
+
+def check_person(assertion: Assertion, provider: IdentityProvider, party: RelyingParty, purpose: Purpose, on: date) -> None:
+    """Raises `PersonNotTaken` for a kind that one of the three does not take, and for a mandate that does not do.
+
+    A mandate that is told holds today, whatever the purpose needs. It also fulfils what the purpose wants to be true of it,
+    whether the service has that enforced or not: nobody acts for another without the power.
+    """
+    kind, offered = assertion.kind, assertion.offered.attributes
+    if kind not in provider.persons & party.persons & purpose.persons or kind.acts == (assertion.acting_for is None):
+        raise PersonNotTaken("representation", f"a sign-in of the kind {kind}")
+    if not kind.acts:
+        return
+    mandates = read_mandates(offered[MANDATE]) if MANDATE in offered else ()
+    if mandates is None:
+        raise PersonNotTaken("mandate", "a mandate that nobody can read")
+    need = purpose.needs.get(MANDATE)
+    wanted = [IN_FORCE] if mandates else []
+    if need is not None and need.must_be_true and is_predicate(need.form):
+        wanted.append(need.form)
+    for form in wanted:
+        if fault := fault_of(mandates, form, on):
+            raise PersonNotTaken(fault, "whoever acts has no power that the purpose needs")
+
+
+def called(kind: PersonKind, offered: Mapping[AttributeName, Value]) -> str:
+    """The words for whoever is represented, as the source has them: the name, else the identifier; "" where nobody is."""
+    if not kind.acts:
+        return ""
+    company = kind is PersonKind.FOR_LEGAL
+    said = [offered.get(AttributeName(name)) for name in _NAMES[0 if company else 1]]
+    name = " ".join(one for one in said if isinstance(one, str))
+    return name or str(offered.get(COMPANY if company else OTHER, ""))
