@@ -27,7 +27,6 @@ from connectors.formats.eidas.registry import (
     LEGAL_MINIMUM,
     LEGAL_PERSON,
     LEGAL_PERSON_IDENTIFIER,
-    NATURAL,
     NATURAL_PERSON,
     PERSON_IDENTIFIER,
     PROTOCOL_VERSIONS,
@@ -272,9 +271,7 @@ class EidasConnector:
         if not sets:
             raise PeerUnavailable(f"{self._peer.entity_id} knows nobody of the kinds of person that this service takes.")
         rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
-        needed = {row.eidas for row in rows} & known_to(peer.version, peer.facts.attributes)
-        return asked_attributes(uri for uri in NATURAL if uri in needed)
-        needed = {row.eidas_name for row in rows} & peer.facts.attributes
+        needed = {row.eidas_name for row in rows} & known_to(peer.version, peer.facts.attributes)
         known = self._registry.items()
         return asked_attributes(
             (uri for uri, row in known if uri in needed and (row.additional or row.namespace in sets)), sets, self._registry

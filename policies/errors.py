@@ -135,7 +135,7 @@ class OtherPerson(AssertionRejected):
     public = "This service asked for the person who used it before, and you are somebody else. Start again at the service."
 
 
-class PersonNotTaken(AssertionRejected):
+class PersonNotTaken(AuthenticationFailed):
     """The citizen's move: the service takes other kinds of person, or whoever acts for another lacks the mandate."""
 
     code = "person_not_taken"

@@ -73,7 +73,6 @@ from policies.errors import (
     Misconfigured,
     OtherPerson,
     PeerUnavailable,
-    PersonNotTaken,
     Problem,
     ReleaseDenied,
     Replayed,
@@ -345,7 +344,7 @@ def _told(error: BrokerError) -> tuple[str, str]:
             return "unmet_authentication_requirements", ""
         case OtherPerson():
             return "login_required", ""
-        case AuthenticationFailed() | ReleaseDenied() | PersonNotTaken():
+        case AuthenticationFailed() | ReleaseDenied():
             return "access_denied", ""
         case Replayed():
             return "access_denied", ENDED

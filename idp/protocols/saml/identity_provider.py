@@ -56,7 +56,6 @@ from policies.errors import (
     AssuranceTooLow,
     AuthenticationFailed,
     BrokerError,
-    PersonNotTaken,
     ReleaseDenied,
     Replayed,
     RequestRefused,
@@ -308,7 +307,7 @@ def _codes(error: BrokerError) -> tuple[str, str, str]:
             return status, sub_status, error.detail
         case AssuranceTooLow():
             return RESPONDER, NO_AUTHN_CONTEXT, ""
-        case ReleaseDenied() | AuthenticationFailed() | PersonNotTaken() | Replayed() | Suspended():
+        case ReleaseDenied() | AuthenticationFailed() | Replayed() | Suspended():
             return RESPONDER, REQUEST_DENIED, ""
         case _:
             return RESPONDER, "", ""
