@@ -14,7 +14,15 @@ from lxml import etree
 from connectors.connector import Ask, Expectation, Inbound
 from connectors.eidas import EidasConnector
 from connectors.formats.eidas.metadata import PeerFacts
-from connectors.formats.eidas.registry import NAME_ID_FORMATS, NATURAL, PROTOCOL_VERSIONS, SUB_STATUSES, level_uri
+from connectors.formats.eidas.registry import (
+    ATTRIBUTES,
+    NAME_ID_FORMATS,
+    NATURAL,
+    PROTOCOL_VERSIONS,
+    SUB_STATUSES,
+    Registry,
+    level_uri,
+)
 from connectors.formats.eidas.response import (
     EidasAssertion,
     assertion_element,
@@ -35,7 +43,7 @@ from connectors.wire.names import PERSISTENT, POST, REDIRECT, SUCCESS, samlp
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Requester
-from policies.catalogue import STANDARD
+from policies.catalogue import STANDARD, Catalogue
 from policies.errors import PeerUnavailable
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
 from tests.connectors.eidas.made import natural
@@ -91,6 +99,7 @@ class Answer:
     authenticated: int = NOW
     level: str = HIGH
     person: Mapping[str, tuple[EidasValue, ...]] = field(default_factory=lambda: PERSON)
+    registry: Registry = field(default_factory=lambda: ATTRIBUTES)
     change: Change = unchanged
     reshape: Change = unchanged
     spoil: Change = unchanged
@@ -179,7 +188,8 @@ class SendingNode:
                 authn_instant=answer.authenticated,
                 context_class=answer.level,
                 attributes=tuple((name if ":" in name else natural(name), said) for name, said in answer.person.items()),
-            )
+            ),
+            answer.registry,
         )
         answer.change(element)
         return element
@@ -252,7 +262,10 @@ def connector_to(node: SendingNode, *others: SendingNode, **changes: object) -> 
 
 
 def connector_opening(
-    provider: IdentityProvider, unwrappers: Sequence[DecryptionKey], *nodes: SendingNode
+    provider: IdentityProvider,
+    unwrappers: Sequence[DecryptionKey],
+    *nodes: SendingNode,
+    catalogue: Catalogue = STANDARD,
 ) -> EidasConnector:
     """Our connector for a registration, which knows these nodes and decrypts with these keys."""
     return EidasConnector(
@@ -263,7 +276,7 @@ def connector_opening(
         unwrappers=unwrappers,
         peers=KnownNodes(list(nodes)),
         country="NL",
-        catalogue=STANDARD,
+        catalogue=catalogue,
     )
 
 
