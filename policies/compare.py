@@ -15,7 +15,7 @@ from policies.gains import AWAY, COMPULSORY, KIOSK, Gain, Rulings, Side, World, 
 from policies.identifiability import bits
 from policies.load import Configuration
 from policies.parties import ClientId, IdentityProvider, PurposeId, RelyingParty, Source
-from policies.persons import PersonKind
+from policies.persons import TITLES, PersonKind
 from policies.purposes import Basis, Purpose
 from policies.worlds import SourceKind, forms_to_ask, made_up, source_of_everything, sources_of
 
@@ -219,11 +219,13 @@ def _gains(pair: _Pair, parties: Sequence[RelyingParty | None], purposes: _Purpo
     world = _world(pair, parties, purposes)
     found: _Found = ({}, {})
     for reaches, providers in purposes.sources.items():
+        kind = next(source.kind for source in reaches if source)
         sides = (Side(*facts) for facts in zip(pair.catalogues, parties, purposes.both, reaches, strict=True))
         before, after = (Rulings(side, world) for side in sides)
         for gained, rulings in zip(found, ((after, before), (before, after)), strict=True):
             for gain in gains(*rulings, world):
-                gained.setdefault(gain, []).extend(providers)
+                whose = gain if gain.when or kind is PersonKind.NATURAL else replace(gain, when=f"of {TITLES[kind]}")
+                gained.setdefault(whose, []).extend(providers)
     return found
 
 

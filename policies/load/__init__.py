@@ -65,7 +65,7 @@ from policies.parties import (
     RequestingNode,
     Source,
 )
-from policies.persons import said_kinds
+from policies.persons import NATURAL_ALONE, said_kinds
 from policies.purposes import Purpose, crosses
 from policies.registrations.saml_service import SubjectKind
 from policies.session_groups import SessionGroup
@@ -308,6 +308,9 @@ def _problems_of_subject(party: RelyingParty, purpose: Purpose) -> Iterator[Prob
         what = f"are {said_kinds(party.persons)}, and `{purpose.purpose_id}` is for {said_kinds(purpose.persons)} alone."
         fix = f"write persons with a kind that {purpose.source.file} has."
         yield Problem(party.source.file, party.source.line, "persons", what, fix)
+    if party.saml and party.saml.subject is SubjectKind.MAIL and party.persons != NATURAL_ALONE:
+        what = "is the email address, which is the same for whomever the citizen acts."
+        yield Problem(party.source.file, party.source.line, "subject", what, "name the citizen otherwise.")
     need = purpose.needs.get(EMAIL)
     if party.saml and party.saml.subject is SubjectKind.MAIL and not (need and need.required and need.form == EXACT):
         what = f"is the email address, which {purpose.purpose_id} does not require in full."

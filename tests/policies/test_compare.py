@@ -194,6 +194,23 @@ def test_values_that_go_to_a_kiosk_are_more() -> None:
         assert len(compare(new, old).narrower) == len(found.wider)
 
 
+def test_another_kind_of_person_is_more() -> None:
+    both, line = 'persons = ["natural", "for_legal"]\n', "basis ="
+    of_all = {
+        **FILES,
+        SERVICE: FILES[SERVICE].replace("[attr", f"{both}[attr", 1),
+        PARKING: FILES[PARKING].replace(line, both + line, 1),
+        "providers/lv.toml": both + FILES["providers/lv.toml"],
+    }
+    for file in (SERVICE, PARKING, "providers/lv.toml"):
+        before = configuration({**of_all, file: FILES[file]})
+        found = compare(before, configuration(of_all))
+        assert {one.attribute for one in found.wider} == {"birthdate", "address", "email", "phone_number"}
+        assert {(one.source.file, one.when) for one in found.wider} == {(file, "of persons who act for a company")}
+        assert not found.narrower
+        assert len(compare(configuration(of_all), before).narrower) == len(found.wider)
+
+
 def test_a_new_service_and_a_new_source_count() -> None:
     no_service = configuration({name: text for name, text in FILES.items() if name != SERVICE})
     found = [one.attribute for one in compare(no_service, configuration()).wider]

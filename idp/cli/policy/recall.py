@@ -29,6 +29,7 @@ from policies.federations import family_of
 from policies.forms import parse_form
 from policies.load import Configuration
 from policies.parties import ClientId, ProviderId, PurposeId
+from policies.persons import PersonKind
 from policies.recall import Recorded, recall
 
 Facts = Mapping[str, Any]
@@ -123,5 +124,6 @@ def _recorded(sent: Facts, decision: Facts) -> Recorded:
         released=went if decision["kind"] == RELEASE else None,
         withheld={AttributeName(name): reason for name, reason in decision["withheld"]},
         loa=level_named(sent["loa"]) or LevelOfAssurance.HIGH,
+        kind=PersonKind(decision.get("person", PersonKind.NATURAL)),
         on=datetime.fromtimestamp(sent["time"], tz=UTC).date(),
     )
