@@ -37,6 +37,7 @@ from policies.errors import (
 )
 from policies.load import Configuration, load
 from policies.parties import ProviderId, PurposeId
+from policies.persons import PersonKind
 from tests.idp.protocols.doubles import ISSUER, NOW, TENANT, MemoryStore
 from tests.idp.web.saml_party import ENTITY, NAMES, Heard, SamlParty
 from tests.sealing import fixed_keys
@@ -447,6 +448,24 @@ def test_attributes_have_their_standard_names_and_derived_forms_a_name_of_ours(h
         f"{ISSUER}/attributes/family_name_initials": ["Õ"],
         "urn:oid:2.5.4.7": ["Storkhaven"],
         f"{ISSUER}/attributes/nationality_in/EE%2CLV": ["false"],
+    }
+
+
+@pytest.mark.spec("decisions.md 28")
+def test_a_service_can_tell_that_the_citizen_acts_for_a_company(house: House) -> None:
+    made = house.released(
+        Attribute(AttributeName("legal_name"), EXACT, "Works"),
+        Attribute(AttributeName("legal_address"), EXACT, Address(locality="Storkhaven", country="NL")),
+        Attribute(AttributeName("mandate"), Form("may_act", "permits"), value=True),
+    )
+    heard = house.hears(house.frontend.answer(replace(made, grant=replace(made.grant, kind=PersonKind.FOR_LEGAL)), NOW))
+    heard.attributes.pop("urn:oasis:names:tc:SAML:attribute:pairwise-id")
+    assert heard.attributes == {
+        f"{ISSUER}/attributes/person_kind": ["for_legal"],
+        "http://eidas.europa.eu/attributes/legalperson/LegalName": ["Works"],
+        f"{ISSUER}/attributes/legal_address/locality": ["Storkhaven"],
+        f"{ISSUER}/attributes/legal_address/country": ["NL"],
+        f"{ISSUER}/attributes/mandate_may_act/permits": ["true"],
     }
 
 
