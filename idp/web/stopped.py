@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from connectors.connector import Outbound
 from idp.login.role import Reach
 from idp.pages.views import Stronger, Text
+from idp.web.choosing import offered
 from idp.web.login_cookies import Cookie
 from idp.web.site import Site
 from policies.assurance import level_named
@@ -74,9 +75,10 @@ def _means(site: Site, asked: ServiceRequest, login: str, answered: str, languag
     """Whoever reaches what is needed in this login, each with a link of ours: a family leads to the list."""
     if not login:
         return ()
-    wording = site.wording(language)
+    wording, choices = site.wording(language), site.role.choices(asked, now)
+    member = offered(site, answered, now, choices) if answered else None
     found = []
-    for one, reach in site.role.choices(asked, now):
+    for one, reach in (*choices, *((member,) if member is not None and member[0].family else ())):
         if reach is Reach.OPEN:
             again = "?again=yes" if one.provider_id == answered else ""
             at = f"/login/{login}/at/{one.provider_id}{again}"

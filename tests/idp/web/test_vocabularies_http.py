@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.idp.staging import Lines
 from tests.idp.web.forgery import Forgery, swapped
 from tests.idp.web.saml_party import Heard, SamlParty
 from tests.idp.web.shared_stage import claims_of
@@ -67,6 +68,16 @@ def test_a_name_of_the_providers_own_ladder_comes_back_as_it_was_said(
         visitor.authorize(claims=claims)
         question = visitor.asked(visitor.newest)
         assert acr(visitor, visitor.returns(SAYS_LOA3.made(stage, question))) == f"{SE}loa3"
+
+
+def test_a_level_that_no_rung_of_the_providers_ladder_has_is_refused_by_name(
+    visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+) -> None:
+    with stage.other_broker(tmp_path / "b", SWEDISH) as visitor.port:
+        for said in (f"{SE}loa9", f"{SE}loa1", HIGH):
+            made = Forgery(text=swapped(HIGH, said)).made
+            page = visitor.returns(made(stage, visitor.asked(visitor.login())))
+            assert (page.status, logs[-1]["check"]) == (403, "authn_context_unknown"), said
 
 
 @pytest.mark.parametrize("names", [(f"{SE}loa3",), (f"{SE}eidas-nf-sub",)])
