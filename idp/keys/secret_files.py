@@ -92,8 +92,6 @@ def load_password(file: str) -> str:
         return ""
     path = Path(file)
     try:
-        if path.stat().st_mode & 0o077:
-            raise Misconfigured((readable_by_others(path),))
         text = read_whole(path).decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
     except OSError as error:
         what = f"it cannot be read ({error.strerror})."

@@ -63,5 +63,7 @@ def test_the_password_comes_from_its_file_which_nobody_else_may_read(city: Path,
     write(city, FILE, _register(str(url), password=str(password)))
     assert [one for one in examined(city, outside=healthy()).findings if one.key in ("view", "password")] == []
     password.chmod(0o644)
-    found = at(examined(city, outside=healthy()), str(password), "password")
-    assert (found.severity, "of a reader" in found.what) == (ERROR, False)
+    found = at(examined(city, outside=healthy()), FILE, "view", "the password's file")
+    assert (found.severity, "of a reader" in found.what) == (WARNING, False)
+    password.unlink()
+    assert at(examined(city, outside=healthy()), str(password), "password").severity is ERROR
