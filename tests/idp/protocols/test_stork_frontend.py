@@ -3,7 +3,8 @@
 import base64
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any  # a test changes one field by its name
 
 import pytest
@@ -14,7 +15,7 @@ from connectors.connector import Inbound, Post
 from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE, QAA_NOT_SUPPORTED, WITHHELD
 from connectors.formats.stork.request import StorkAttributeRequest, StorkRequest, VidpInformation, request_element
 from connectors.formats.stork.response import read_assertion, read_response
-from connectors.formats.stork.values import Said, texts_of
+from connectors.formats.stork.values import Said, StorkComplex, texts_of
 from connectors.profiles import STORK
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.parse import Element
@@ -22,16 +23,18 @@ from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import OR_ENCRYPTED
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
+from connectors.stork_mandates import mandate_value, read_contents
 from idp.login.frontend import Declined, Received
 from idp.login.states import Grant, Released
 from idp.protocols.stork.frontend import StorkFrontend
-from idp.protocols.stork.person import asked_data
+from idp.protocols.stork.person import asked_data, kinds_asked
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName, Value
 from policies.authentication import Assertion, Offered, ServiceRequest
 from policies.catalogue import STANDARD
 from policies.deviations import SHA1_SIGNATURE
 from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, ReleaseDenied
+from policies.mandates import Mandate
 from policies.parties import EntityId, NodeId, ProviderId, RequestingNode, Source, StorkPeer, SubjectNamespace
 from policies.persons import PersonKind
 from tests.connectors import forge
@@ -175,6 +178,8 @@ def judged(
         ProviderId("national"), EntityId("i"), SubjectNamespace("n"), "s", offered, "_r", "_a", NOW, NOW + 300
     )
     between = {AttributeName("person_identifier"): "EE/SE/abc"}
+    if kind is PersonKind.FOR_LEGAL:
+        between[AttributeName("legal_person_identifier")] = "EE/SE/12345678"
     return asked_data(kind, request.asked, assertion, between, STANDARD, datetime.fromtimestamp(NOW, UTC).date())
 
 
@@ -269,3 +274,40 @@ def test_a_refusal_says_no_more_than_the_registration_lets_it(
     error: Callable[[], BrokerError], registered: dict[str, Any], said: tuple[str, str]
 ) -> None:
     assert codes(frontend(**registered).refuse(received().origin, error(), NOW)) == said
+
+
+COMPANY: dict[str, Value] = {
+    **PERSON,
+    "legal_person_identifier": "EE/SE/12345678",
+    "legal_name": "Nests Ltd",
+    "mandate": Mandate(
+        procedures=frozenset({"parking"}), valid_to=date(2027, 1, 1), limit=(Decimal(500), "EUR"), joint=False
+    ).text,
+}
+MANDATED = replace(REQUEST, attributes=(*wants("eIdentifier", required=True), *wants("mandate", "isAgeOver=18")))
+
+
+@pytest.mark.spec("eidas.md §21 complex values; decisions.md 28")
+def test_who_acts_for_a_company_is_answered_with_a_whole_mandate() -> None:
+    request = received(MANDATED)
+    assert kinds_asked(request.asked) == {PersonKind.NATURAL, PersonKind.FOR_NATURAL, PersonKind.FOR_LEGAL}
+    said = answered(request, judged(request, COMPANY, PersonKind.FOR_LEGAL))
+    (mandate,) = said["mandate"].values
+    assert isinstance(mandate, StorkComplex)
+    (represented,), (acting,) = mandate.complexes("represented"), mandate.complexes("representative")
+    assert (represented.text("eLPIdentifier"), represented.text("legalName")) == ("EE/SE/12345678", "Nests Ltd")
+    assert (acting.text("eIdentifier"), acting.text("surname")) == ("EE/SE/abc", "Maasikas")
+    assert [one.text for one in read_contents(mandate)] == [str(COMPANY["mandate"])]
+    # Alone, nobody has a mandate; and a mandate without its bounds is none
+    assert answered(request, judged(request, COMPANY))["mandate"] == Said(NOT_AVAILABLE)
+    with pytest.raises(AssertionRejected, match="mandate"):
+        judged(request, {**COMPANY, "mandate": "{}"}, PersonKind.FOR_LEGAL)
+
+
+def test_a_general_mandate_is_one_code_and_never_read_as_general() -> None:
+    value = mandate_value(StorkComplex(()), StorkComplex(()), (Mandate(general=True),))
+    assert read_contents(value) == (Mandate(procedures=frozenset({"general"})),)
+    backwards = StorkComplex((("validFrom", "2027-01-02"), ("validTo", "2027-01-01")))
+    spoiled = StorkComplex((("mandateContent", StorkComplex((("typePower", "x"), ("timeRestriction", backwards)))),))
+    with pytest.raises(AssertionRejected):
+        read_contents(spoiled)
