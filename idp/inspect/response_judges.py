@@ -241,6 +241,8 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
         raise could_not(f"the configuration has no provider {options.party!r}: {known}.")
     if provider.openid is not None:
         raise could_not(f"{provider.provider_id} speaks OpenID Connect: `ciconia inspect id-token` judges what it sent.")
+    if provider.protocol == "stork":
+        raise could_not(f"{provider.provider_id} speaks STORK, whose answers a sign-in alone judges: see the log.")
     profile = EIDAS if provider.protocol == "eidas" else SAML2INT
     if options.profile not in (None, profile.name):
         raise could_not(f"{provider.provider_id} is asked in the profile {profile.name}.")

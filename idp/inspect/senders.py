@@ -29,7 +29,7 @@ from idp.inspect.response_judges import held_peers
 from idp.protocols.eidas.proxy_service import proxy_here
 from idp.protocols.eidas.receiving_node import known_peers
 from policies.errors import AssertionRejected
-from policies.parties import NodeId
+from policies.parties import NodeId, Peer
 
 
 def judge_of(options: Options, stack: ExitStack) -> MessageJudge:
@@ -92,6 +92,8 @@ def _configured(options: Options, stack: ExitStack) -> MessageJudge:
     if node is None:
         known = ", ".join(configuration.nodes) or "none at all"
         raise could_not(f"the configuration has no node {options.party!r} that asks: {known}.")
+    if not isinstance(node.peer, Peer):
+        raise could_not(f"{node.node_id} speaks STORK, whose requests a sign-in alone judges: see the log.")
     if options.profile not in (None, EIDAS.name):
         raise could_not(f"{node.node_id} asks in the profile {EIDAS.name}.")
     peers = held_peers(settings, known_peers(configuration), keys.ledger, stack, role="connector")

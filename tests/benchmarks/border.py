@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from tests.benchmarks.border_registers import providers_parallel
+from tests.benchmarks.border_stork import stork_vs_eidas
 from tests.benchmarks.measure import Figure, Report, Target
 
 # `rounds` of one: the target, and the figures that explain it
 Measure = Callable[[int], tuple[Target, Sequence[Figure]]]
 MEASURES: Mapping[str, Measure] = {
     "providers_parallel": providers_parallel,
+    "stork_vs_eidas": stork_vs_eidas,
 }
 
 

@@ -183,9 +183,7 @@ def judged(
     return asked_data(kind, request.asked, assertion, between, STANDARD, datetime.fromtimestamp(NOW, UTC).date())
 
 
-def answered(
-    request: ServiceRequest, attributes: tuple[Attribute, ...], left_out: tuple[str, ...] = (), **changes: Any
-) -> dict[str, Said]:
+def released(request: ServiceRequest, attributes: tuple[Attribute, ...], left_out: tuple[str, ...] = ()) -> Released:
     grant = Grant(
         origin=request.origin,
         purpose_id=request.purpose_id,
@@ -197,7 +195,13 @@ def answered(
         attributes=attributes,
         left_out=tuple(map(AttributeName, left_out)),
     )
-    sent = frontend(**changes).answer(Released(grant, b"k" * 32), NOW)
+    return Released(grant, b"k" * 32)
+
+
+def answered(
+    request: ServiceRequest, attributes: tuple[Attribute, ...], left_out: tuple[str, ...] = (), **changes: Any
+) -> dict[str, Said]:
+    sent = frontend(**changes).answer(released(request, attributes, left_out), NOW)
     response, (held,) = opened(sent)
     assert response == ("_request0001", ACS, OURS)
     return {uri.removeprefix(BASE): said for uri, said in read_assertion(held).attributes.items()}
