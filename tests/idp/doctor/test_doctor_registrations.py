@@ -150,3 +150,16 @@ def test_a_page_whose_foot_lacks_a_link_is_a_notice(city: Path) -> None:
     found = only(examined(city))
     assert (found.severity, found.key) == (NOTICE, "organization")
     assert "no link for accessibility_url" in found.what
+
+
+def test_a_peer_that_may_sign_with_sha_1_is_a_warning_until_it_may_not(city: Path) -> None:
+    path = "providers/kh.toml"
+    write(
+        city,
+        path,
+        'id = "kh"\nprotocol = "stork"\ncountry = "KH"\nnamespace = "stork/KH"\nentity_id = "https://peps.kh.example"\n'
+        'url = "https://peps.kh.example/PEPS"\ncertificates = "metadata/ee.pem"\ndeviations = ["sha1_signature"]\n'
+        '[title]\nen = "Khotar"\n',
+    )
+    found = [one for one in examined(city).findings if one.file == path and one.key == "deviations"]
+    assert [(one.severity, "sha1_signature" in one.what) for one in found] == [(WARNING, True)]
