@@ -266,8 +266,8 @@ def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leave
         code = visitor.code(provider=member)
         token = str(visitor.redeem(code).json["access_token"])
         assert visitor.userinfo(token).status == 200
-        low = visitor.returns(visitor.signs_in(visitor.asked(visitor.login(), member), "toomas"))
-        login = visitor.newest
+        login = login_of(picker)
+        low = visitor.returns(visitor.signs_in(visitor.asked(login, member), "toomas"))
         ways = [f"/login/{login}/at/{member}?again=yes", f"/login/{login}/at/demo-lv", f"/login/{login}/countries"]
         assert sorted(low.found("//main//nav//a/@href")) == ways, "who was too low, and all others of the family"
         switch = switch_of(stage.other, stage.clock)
