@@ -188,6 +188,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     }
     informs = {
         "inform": inform(pages, language),
+        "inform-for-whom": for_whom(pages, language),
         "inform-bare": replace(inform(pages, language, {}), named="", requester=SpType.PRIVATE),
     }
     country = Text(pages.wording(language).language.country("FI"), language)
@@ -405,6 +406,20 @@ def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = AD
         answers=(Alternative("", (*always, *added)),),
         rewording="/login/L1/language",
     )
+
+
+def for_whom(pages: Pages, language: str) -> InformView:
+    """The same page for one who may also act for a company, with a box of each answer."""
+    words, alone = pages.wording(language), inform(pages, language)
+    company = {"legal_name": "Maasikad OÜ", "legal_person_identifier": "EE/FI/12345678"}
+    items = [words.carried(_exact(name, value), STANDARD, always=True) for name, value in company.items()]
+    beside = words.carried(_exact("vat_number", "EE100"), STANDARD, always=False)
+    acting = Alternative("Maasikad OÜ", (*items, *alone.answers[0].always, beside))
+    return replace(alone, answers=(*alone.answers, acting))
+
+
+def _exact(name: str, value: Value) -> Attribute:
+    return Attribute(AttributeName(name), EXACT, value)
 
 
 def receipt(pages: Pages, language: str) -> ReceiptShown:
