@@ -43,6 +43,7 @@ from policies.assurance import LevelOfAssurance
 from policies.catalogue import STANDARD, Catalogue
 from policies.errors import AssertionRejected, Misconfigured
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
+from policies.persons import PersonKind
 
 # A SAML response in a file, judged by the connector of its profile: the code that a login runs.
 #
@@ -126,6 +127,7 @@ class ResponseInspector(XmlInspector):
             "authenticated": assertion.authenticated_at,
             "ends": assertion.not_on_or_after,
             "deviations": list(assertion.deviations),
+            **({} if assertion.kind is PersonKind.NATURAL else {"person": assertion.kind}),
         }
         statement = MessageStatement(assertion.issuer, found.subject_format, found.subject, loa, said)
         return Accepted(statement, message, offered=assertion.offered)

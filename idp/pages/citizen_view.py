@@ -30,6 +30,8 @@ class ReleaseShown:
     unsent: bool = False
     # whom an objection goes to
     controller: str = ""
+    # the citizen acted for somebody else
+    acting: bool = False
     # seen by everybody who may see the page
     level: ClassVar[str] = ""
     what: ClassVar[str] = ""

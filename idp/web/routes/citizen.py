@@ -48,6 +48,7 @@ from idp.web.routes.receipt import file_headers
 from idp.web.site import page
 from policies.errors import NotFound, RequestRefused
 from policies.parties import ClientId, IdentityProvider, PurposeId, ServiceId
+from policies.persons import ACTING
 from policies.purposes import AskMode, Basis
 
 FILE_PATH, END_PATH = "/me/receipt.json", "/me/end"
@@ -216,6 +217,7 @@ def _release(
         controller=f"{wording.text(purpose.controller.name).text}, {purpose.controller.contact}" if purpose else "",
         file=f"{FILE_PATH}?n={entry.position}" if not entry.unsent else "",
         unsent=entry.unsent,
+        acting=decision.get("person") in ACTING,
     )
 
 

@@ -14,7 +14,7 @@ from idp.audit.verify import verify_ledger
 from tests.connectors.eidas.made import natural
 from tests.idp.staging import Lines
 from tests.idp.web.finland import CITIZEN, Traveller
-from tests.idp.web.visitor import DIRECT, Answer
+from tests.idp.web.visitor import DIRECT, Answer, login_of
 
 COMPANY = {
     f"{LEGAL_PERSON}/LegalPersonIdentifier": (EidasValue("FI/NL/canary-hrb"),),
@@ -77,6 +77,13 @@ def test_whoever_acts_for_a_company_reads_so_and_the_service_can_tell(traveller:
         _, own = _claims(traveller, traveller.decides(alone))
         assert own["sub"] != claims["sub"]
         assert own.keys().isdisjoint({"legal_name", "person_kind"})
+
+        # Both are theirs to find
+        picker = traveller.go("POST", "/me/sign-in")
+        request, relay_state = traveller.read(traveller.asks(login_of(picker), "fi").onward)
+        traveller.arrives(traveller.finland_says(request, relay_state))
+        mine = traveller.go("GET", "/me")
+        assert (len(mine.found("//article")), mine.text.count("You acted for another person")) == (2, 1), mine.text
     keys_, store = stage.application.keys, stage.application.store
     assert verify_ledger(store.engine, tenant=stage.application.settings.tenant, keys=keys_.ledger).findings == ()
 
