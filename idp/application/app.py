@@ -30,24 +30,29 @@ from idp.keys.keeper import KeyFolderWatch, KeyKeeper, alone
 from idp.keys.shared_factors import own_moduli
 from idp.login.sealing import Sealer
 from idp.login.suspension import Suspension
+from idp.login.vouching import Vouching
 from idp.monitoring.composition import looks_of, pinned
 from idp.monitoring.measures import Measures
 from idp.monitoring.recorder.incidents import Incidents
 from idp.monitoring.recorder.recorder import RecorderThread
 from idp.monitoring.recorder.rows import RecordedSteps
+from idp.monitoring.successes import Successes
 from idp.monitoring.vitals import Looks, Vitals
 from idp.monitoring.watched import TimedCommits, watched
 from idp.pages.render import Pages
+from idp.protocols.eidas.countries import Offers
 from idp.protocols.eidas.node_list import node_list_of
 from idp.protocols.eidas.peer_refresh import Watch
 from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
 from idp.protocols.oidc.logouts import Courier
+from idp.protocols.oidc.relying_party import Sources
 from idp.protocols.saml.deviation_guard import DeviationGuard
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.deviation_failures import DeviationFailures
 from idp.store.installation import claim_keys
 from idp.store.peer_copies import RecordedCopies, StoredCopies
+from idp.store.records.successes import StoredSuccesses
 from idp.store.registered_clients import ClientRegister
 from idp.store.retention import Retention
 from idp.store.sealing_rows import StoredSealingKeys
@@ -116,7 +121,9 @@ class Application:
             self._check(in_force)
             found.settled.begin(in_force.applied.number)
             self.memory = Memory(self.history, in_force)
-            self.watched = watched(settings, in_force.configuration, measures or Measures(), keys.index, proxies, clock)
+            successes = Successes(StoredSuccesses(engine=self.store.engine, tenant=settings.tenant), clock)
+            counts = measures or Measures()
+            self.watched = watched(settings, in_force.configuration, counts, keys.index, proxies, clock, successes)
             self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
             self.sequencer = Sequencer(
                 self.store,
@@ -145,7 +152,7 @@ class Application:
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
             watch = KeyFolderWatch(keys, settings.key_folder, settings.origin, own, settings.index_folder)
-            tasks = self.sealing.keep_ready, watch
+            tasks = self.sealing.keep_ready, watch, successes.step
             self.keeper = KeyKeeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
             self._pages = Pages(owner_of(settings.organization), found.theme)
             self._guard = self._deviation_guard()
@@ -290,18 +297,21 @@ class Application:
         entities, also = self.federations.held, self.federations.with_members
         configuration = also(found.configuration)
         found = replace(found, configuration=configuration)
-        return compose(
+        connectors = connectors_of(configuration, self.settings, self.keys, self.peers, entities, self._guard)
+        suspension, successes = Suspension(self.switches), self.watched.successes
+        reach = Vouching(Sources(self.peers, connectors, entities), suspension).reach
+        site = compose(
             SiteParts(
                 settings=self.settings,
                 configuration=configuration,
                 keys=self.keys,
                 peers=self.peers,
                 entities=entities,
-                connectors=connectors_of(configuration, self.settings, self.keys, self.peers, entities, self._guard),
+                connectors=connectors,
                 sealer=self._sealer,
                 store=self.store,
                 commits=self._commits,
-                suspension=Suspension(self.switches),
+                suspension=suspension,
                 pages=self._pages,
                 watched=self.watched,
                 clock=self._clock,
@@ -310,6 +320,7 @@ class Application:
                 register=self.registered.register,
             )
         )
+        return replace(site, offers=Offers(configuration, self.peers, reach, successes.days))
 
     def _looks(self, configuration: Configuration) -> Looks:
         return looks_of(

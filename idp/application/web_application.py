@@ -27,6 +27,7 @@ from idp.web.routes import (
     citizen,
     citizen_copy,
     citizen_erasure,
+    countries,
     device,
     discovery,
     ecp,
@@ -99,7 +100,7 @@ def registered_origins(site: Site) -> Collection[str]:
 
 def routes_of(site: Site, fit: Callable[[], bool]) -> list[BaseRoute]:
     """The routes of a site. `fit` says whether the broker may serve."""
-    routes: list[BaseRoute] = [*front.routes(site), *language.routes(site), *login.routes(site)]
+    routes: list[BaseRoute] = [*front.routes(site), *countries.routes(site), *language.routes(site), *login.routes(site)]
     if isinstance(site, CitySite):
         routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site), *ecp.routes(site)]
         # An included router is matched twice
@@ -116,7 +117,7 @@ def routes_of(site: Site, fit: Callable[[], bool]) -> list[BaseRoute]:
         routes += [*artifact.router(site).routes, *saml_logout.routes(site), *saml_logout_upstream.routes(site)]
     if isinstance(site, CitySite) and site.registrations is not None:
         routes += registration.router(site, site.registrations).routes
-    routes += [*records.router(site, fit).routes, *metadata_query.router(site).routes]
+    routes += [*countries.router(site).routes, *records.router(site, fit).routes, *metadata_query.router(site).routes]
     for route in routes:
         if isinstance(route, APIRoute):
             # OpenAPI describes the endpoints for programs, not the pages for citizens

@@ -13,6 +13,7 @@ from idp.monitoring.measures import OTHER, Measures
 from idp.monitoring.recorder.recorder import LoginParties, Recorder
 from idp.monitoring.refusals import Refusals
 from idp.monitoring.steps import LoginStep, Steps, steps_key
+from idp.monitoring.successes import Successes
 from idp.ports import Commits, Unit
 from idp.server.rate_limits import Rates, Shared
 from idp.server.wrong_answers import Tries
@@ -35,6 +36,7 @@ class Watched:
     tries: Tries
     countries: Mapping[ProviderId, str]
     recorder: Recorder
+    successes: Successes
 
     def among(self, configuration: Configuration) -> "Watched":
         """The same counts and limits, for another configuration of the tenant."""
@@ -84,6 +86,7 @@ def watched(
     master: bytes,
     proxies: Sequence[str] | None = None,
     clock: Callable[[], float] = time.time,
+    successes: Successes | None = None,
 ) -> Watched:
     """Compose one tenant's. `master` is a secret of the tenant that all its workers have.
 
@@ -107,6 +110,7 @@ def watched(
         tries=Tries(rates),
         countries=of_providers,
         recorder=Recorder(clock),
+        successes=successes or Successes(),
     )
 
 
@@ -130,6 +134,7 @@ def unwatched() -> Watched:
         tries=Tries(rates),
         countries={},
         recorder=Recorder(),
+        successes=Successes(),
     )
 
 

@@ -34,6 +34,7 @@ _PAGES = (
     "citizen_erasure",
     "error",
     "front",
+    "countries",
 )
 
 

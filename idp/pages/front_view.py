@@ -8,10 +8,11 @@ from idp.pages.views import PageKind
 
 @dataclass(frozen=True, slots=True)
 class FrontView:
-    """The front page at the path `address`, of a node or a city. `own_page` is the path of the citizen's page, or empty."""
+    """The front page at the path `address`, of a node or a city. `own_page`, `countries`: paths, or empty."""
 
     kind: ClassVar[PageKind] = PageKind.FORM
     language: str
     address: str
     is_node: bool
     own_page: str = ""
+    countries: str = ""

@@ -43,7 +43,7 @@ class PickerView:
     some countries only. `leaves_out`: some are not there because they are not sure enough. `unoffered`: whom the
     citizen chose elsewhere is not among them. `more`: what was typed finds more than are shown. With boxes to tick
     (`optional`) the whole list is one form, and each country a button of it. `alone`: the country is settled, and the page
-    is there for its boxes.
+    is there for its boxes. `offered` is the path of the page of countries, or empty.
     """
 
     kind: ClassVar[PageKind] = PageKind.FORM
@@ -63,6 +63,7 @@ class PickerView:
     more: bool = False
     optional: tuple[OfferedBox, ...] = ()
     alone: bool = False
+    offered: str = ""
 
     def link(self, query: str) -> str:
         """The picker's own path with one more parameter."""

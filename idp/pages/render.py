@@ -1,5 +1,6 @@
 """Renders views to HTML."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -7,6 +8,7 @@ from markupsafe import Markup
 from idp.pages.checker import CheckerView, policy, script
 from idp.pages.citizen_view import CitizenCopyView, CitizenDoorView, CitizenEnteredView, CitizenErasureView, CitizenView
 from idp.pages.compiled_pages import compiled
+from idp.pages.countries_view import CountriesView, SchemeView
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
 from idp.pages.headers import SUBMIT_SCRIPT
@@ -65,6 +67,14 @@ class Pages:
         """Render the page at the bare address."""
         language = self._languages[view.language]
         return self._page("front", language, title=language.say("front.title"), view=view, switch=at(view.address))
+
+    def countries(self, view: CountriesView) -> str:
+        """Render what each country offers, in the order of their names."""
+        language = self._languages[view.language]
+        named = [(language.country(code), [_offered(one, language) for one in schemes]) for code, schemes in view.countries]
+        named.sort(key=lambda each: language.sort_key(each[0]))
+        title = language.say("countries.title_node" if view.is_node else "countries.title")
+        return self._page("countries", language, title=title, view=view, countries=named, switch=at(view.address))
 
     def picker(self, view: PickerView) -> str:
         """Render the choice of a country, or of an identity provider of one country: a remembered one first."""
@@ -352,3 +362,14 @@ def _elsewhere(address: str) -> None:
     """Raise ValueError unless the address is on the web or an app's: `javascript:` and `data:` would run as our page."""
     if not address.startswith(("https://", "http://")) and not is_of_an_app(address):
         raise ValueError("a page may lead to web addresses and apps alone")
+
+
+def _offered(one: SchemeView, language: Language) -> Mapping[str, object]:
+    """The words about what one scheme offers."""
+    levels = [
+        language.say("countries.notified" if notified else "countries.own", level=language.say(f"loa.{level}"))
+        for level, notified in one.levels
+    ]
+    last = language.writing.date(one.last, whole=True) if one.last is not None else language.say("countries.no_last")
+    persons = language.writing.listed([language.say(f"countries.{kind}") for kind in one.persons])
+    return {"view": one, "persons": persons or language.say("countries.nobody"), "levels": levels, "last": last}

@@ -48,6 +48,7 @@ from policies.parties import Tenant
 COPIED = (
     tables.marks,
     tables.peers,
+    tables.successes,
     tables.switches,
     tables.configurations,
     tables.applied,

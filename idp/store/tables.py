@@ -301,8 +301,17 @@ incidents = table(
     Index("incidents_by_end", "tenant", "ends"),
 )
 
+# The last day (since the epoch) on which several people signed in by a registration (`idp.monitoring.successes`)
+successes = table(
+    "successes",
+    tenant(),
+    Column("name", Text, primary_key=True),
+    Column("day", Number, nullable=False),
+    rowid=True,
+)
+
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts, recorded_steps, incidents)
 REGISTERED = (registered_clients, registration_tokens)
 AUDITED = (summaries, erasures, event_positions, mandates, cosignatures, auditors)
-KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, *AUDITED)
+KEPT = (peers, successes, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, *AUDITED)

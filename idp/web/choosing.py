@@ -8,6 +8,7 @@ from fastapi import Request
 from connectors.metadata.summaries import Summary, host_of
 from connectors.wire.folding import folded, place_in
 from idp.login.role import Choices, Reach
+from idp.pages.countries_view import ADDRESS as COUNTRIES
 from idp.pages.languages import spoken
 from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.search import matches
@@ -92,6 +93,7 @@ def picker(
         remembering=typed.get("remember") == "yes",
         narrowed=screens.narrowed(asked),
         leaves_out=screens.leaves_out(asked),
+        offered=COUNTRIES if screens.has_countries else "",
     )
 
 

@@ -249,6 +249,42 @@ class ProviderMetadata(BaseModel):
     id_token_signing_alg_values_supported: list[str]
 
 
+class OfferedLevel(BaseModel):
+    """A level of assurance. `notified`: its scheme is (Regulation (EU) 910/2014 art. 9)."""
+
+    model_config = ConfigDict(extra="forbid")
+    level: str
+    notified: bool
+
+
+class OfferedScheme(BaseModel):
+    """Ours: one identity provider, or the node of a country. `last_success` is a day, and null where few used it."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str
+    title: dict[str, str]
+    persons: list[str]
+    levels: list[OfferedLevel]
+    attributes: list[str]
+    reachable: bool
+    last_success: str | None
+
+
+class OfferedCountry(BaseModel):
+    """Ours: a country by its code."""
+
+    model_config = ConfigDict(extra="forbid")
+    country: str
+    schemes: list[OfferedScheme]
+
+
+class CountryList(BaseModel):
+    """Ours: what each connected country offers."""
+
+    model_config = ConfigDict(extra="forbid")
+    countries: list[OfferedCountry]
+
+
 class JsonWebKeySet(BaseModel):
     """RFC 7517 §5."""
 

@@ -33,6 +33,7 @@ from idp.pages.render import Pages
 from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Stronger, Text, Towards, WithheldItem
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
+from idp.protocols.eidas.countries import Offer
 from idp.web.edge import LOGIN, NO_ROUTE, PARTIES, REFERENCE, UNFORESEEN, place
 from idp.web.login_cookies import CHOSEN, Cookie, Logins
 from idp.web.problems import problem
@@ -144,6 +145,7 @@ class Site:
     discovery: str = field(default="", kw_only=True)
     # the sign-ins that services share; None where there are no such services
     sessions: Sessions | None = field(default=None, kw_only=True)
+    offers: Callable[[int], Sequence[Offer]] = field(default=lambda _now: (), kw_only=True)
     # what is counted, said of each step, and limited
     watched: Watched = field(default_factory=unwatched, kw_only=True)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TypeVar
 
 from idp.ledger.person_records import DISOWNED, OBJECTION, OWN_ACTS, WITHDRAWAL
@@ -18,6 +19,7 @@ from idp.pages.citizen_view import (
     RecipientShown,
     ReleaseShown,
 )
+from idp.pages.countries_view import CountriesView, SchemeView
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.front_view import FrontView
 from idp.pages.inform_view import Alternative, InformView
@@ -279,7 +281,17 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     }
     erasing = CitizenErasureView(language, "/me/erase", "/me", address="/me/erase")
     erased = replace(erasing, action="/me/erase/stop", due=pages.wording(language).moment(1_764_086_400))
-    front = FrontView(language, "/", is_node=False, own_page="/me")
+    front = FrontView(language, "/", is_node=False, own_page="/me", countries="/countries")
+    scheme = SchemeView(
+        Text("National sign-in", "en"),
+        ("natural", "for_legal"),
+        (("high", True), ("substantial", False)),
+        (Text("Family name", "en"), Text("Eesnimi", "et")),
+        reachable=True,
+        last=date(2026, 11, 30),
+    )
+    away = replace(scheme, persons=(), levels=(), attributes=(), reachable=False, last=None)
+    offered = CountriesView(language, "/countries", (("EE", (scheme, away)), ("AT", (away,))))
     entered, copied = CitizenEnteredView(language, gone), citizen_copy(pages, language)
     onward = {
         "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
@@ -299,6 +311,8 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_again(pages.device, view), view.kind) for name, view in kiosks.items()},
         **{name: (_bound(pages.citizen, view), view.kind) for name, view in mine.items()},
         "front": (_bound(pages.front, front), front.kind),
+        "countries": (_bound(pages.countries, offered), offered.kind),
+        "countries-node": (_bound(pages.countries, replace(offered, countries=(), is_node=True)), offered.kind),
         "front-node": (_bound(pages.front, replace(front, is_node=True, own_page="")), front.kind),
         "me-erase": (_bound(pages.citizen_erasure, erasing), erasing.kind),
         "me-erasing": (_bound(pages.citizen_erasure, erased), erased.kind),
@@ -315,7 +329,7 @@ def _pickers(pages: Pages, language: str) -> dict[str, PickerView]:
     away = replace(plain.countries[2], available=False)
     last = replace(plain.countries[5], remembered=True)
     return {
-        "picker": plain,
+        "picker": replace(plain, offered="/countries"),
         "picker-search": replace(full, countries=(*plain.countries[:2], away, *plain.countries[3:5], last)),
         "picker-found": replace(full, countries=plain.countries[:1], sought="eesti"),
         "picker-not-found": replace(full, countries=(), sought="Atlantis"),

@@ -127,6 +127,8 @@ CITY_ROWS: Rows = {
             "/saml/metadata",
             "/eidas/metadata",
             "/",
+            "/countries",
+            "/countries.json",
             "/healthz",
             *(file.path for file in STATIC_FILES),
         )
@@ -165,6 +167,8 @@ NODE_ROWS: Rows = {
             "/saml/metadata",
             "/eidas/metadata",
             "/",
+            "/countries",
+            "/countries.json",
             "/healthz",
             *(file.path for file in STATIC_FILES),
         )

@@ -16,6 +16,7 @@ from connectors.addresses import FetchError
 from connectors.metadata.peers import PeerCopies, Peers
 from idp.application.revocations import check_revocations
 from idp.cli.console import YES, answer, end, progress, say
+from idp.cli.metadata.countries import countries
 from idp.cli.metadata.desk import held_copy, node_desk, reading_engine, recorded_copies
 from idp.cli.metadata.discover import discover
 from idp.cli.metadata.federations import approve_federation, diff_federation, fetch_federation, show_federation
@@ -83,6 +84,7 @@ metadata.command()(discover)
 metadata.command()(export)
 metadata.command()(propagation)
 metadata.command()(own)
+metadata.command()(countries)
 PeerNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PEER]...", help="Ids of providers, nodes or federations, or service-list; default: all."),

@@ -15,6 +15,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from connectors.connector import Outbound, Post
+from idp.login.eligible import TRIAL
 from idp.login.finish import Choice
 from idp.login.sealing import LoginId
 from idp.login.states import DECIDED, Asked, Decided, Released, WaitingAnswer, speaking
@@ -53,6 +54,7 @@ from policies.errors import (
     Suspended,
     about,
 )
+from policies.federations import family_of
 from policies.parties import IdentityProvider, ProviderId
 
 REMEMBER = "remember"
@@ -146,6 +148,10 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
     site.step(request, step, origin, provider)
     if ended.first:
         site.watched.decided(decided)
+        if is_release and not decided.resumed and origin.frontend != TRIAL:
+            # A node is known by the countries that ask it, and a city by those whom it asks
+            named = family_of(decided.provider_id) if site.screens.has_countries else origin.service
+            site.watched.successes.signed_in(named)
     kept = []
     if ended.receipt:
         kept.append(receipt_cookie(request, ended.receipt))

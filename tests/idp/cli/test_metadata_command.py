@@ -423,6 +423,31 @@ def test_own_hands_out_no_certificate_of_a_key_that_is_revoked(receiving: Path, 
     assert "every key of this kind is revoked" in nothing.stderr
 
 
+# -- all countries at once
+
+
+def test_countries_says_what_each_offers_and_how_its_metadata_and_keys_stand(receiving: Path) -> None:
+    run = run_in(receiving)
+    (never,) = json.loads(run("countries", "--json").stdout)["countries"]
+    assert (never["metadata"]["fetched"], never["metadata"]["usable"], never["levels"]) == (None, False, [])
+    assert "never fetched" in run("countries").stdout
+
+
+def test_countries_of_a_sending_node_ask_it(sending: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("idp.cli.metadata.countries"), "system_clock", lambda: NOW + 120)
+    assert run("fetch", "nl").exit_code == 0
+    (found,) = json.loads(run("countries", "--json").stdout)["countries"]
+    assert (found["country"], found["persons"], found["last_success"]) == ("NL", ["natural"], None)
+    metadata = found["metadata"]
+    assert (metadata["age"], metadata["usable"], metadata["version"]) == (120, False, None)
+    assert metadata["pending"]
+    assert run("approve", "nl", "--digest", said(run("pending", "--json"))["pending"][0]["digest"]).exit_code == 0  # type: ignore[index]  # JSON
+    (found,) = json.loads(run("countries", "--json").stdout)["countries"]
+    assert (found["metadata"]["usable"], found["metadata"]["version"], found["metadata"]["pending"]) == (True, "1.4", [])
+    change(sending / "ciconia.db", "INSERT INTO successes SELECT tenant, 'nl', 20000 FROM peers")
+    assert "last used   2024-10-04" in run("countries").stdout
+
+
 # -- a list of all nodes
 
 

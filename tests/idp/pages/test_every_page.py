@@ -49,7 +49,7 @@ def test_every_page_says_who_runs_it_and_where_help_is() -> None:
 def test_the_front_page_says_who_runs_it_and_a_node_has_no_page_of_a_citizen() -> None:
     links = ["https://storkhaven.example", "https://storkhaven.example/help", "mailto:help@storkhaven.example"]
     led = {shown.name: [each.get("href") for each in page.find("//main//a")] for shown, page in SHOWN}
-    assert (led["front"], led["front-node"]) == (["/me", *links], links)
+    assert (led["front"], led["front-node"]) == (["/countries", "/me", *links], ["/countries", *links])
 
 
 def test_every_page_that_stays_offers_the_other_languages_by_their_own_names() -> None:

@@ -20,6 +20,7 @@ LATER = (
     *("unforeseen", "sealing_keys", "switches", "installations", "configurations", "applied", "assents", "approvals"),
     *("sessions", "participants", "logouts", "registered_clients", "registration_tokens", "summaries", "erasures"),
     *("mandates", "cosignatures", "auditors", "event_positions", "recorded_steps", "incidents"),
+    "successes",
 )
 
 

@@ -13,6 +13,8 @@ from tests.idp.web.visitor import DIRECT, Answer, Visitor
 
 ADDRESSES = {
     "/": {"GET", "HEAD"},
+    "/countries": {"GET", "HEAD"},
+    "/countries.json": {"GET", "HEAD"},
     "/authorize": {"GET", "POST"},
     "/token": {"POST"},
     "/par": {"POST"},
@@ -111,7 +113,7 @@ def test_a_method_that_an_address_does_not_take_gives_a_page(visitor: Visitor, p
 
 PUBLIC = [
     *("/jwks", "/.well-known/openid-configuration", "/saml/metadata", "/eidas/metadata", "/log/checkpoint", "/log/vkey"),
-    *("/", "/healthz", "/logo.svg", *(file.path for file in STATIC_FILES)),
+    *("/", "/countries", "/countries.json", "/healthz", "/logo.svg", *(file.path for file in STATIC_FILES)),
 ]
 
 
@@ -127,7 +129,7 @@ def test_what_is_public_is_asked_by_head_too_and_sends_its_head_alone(visitor: V
 def test_the_front_page_begins_nothing_and_names_no_service(visitor: Visitor) -> None:
     answer = visitor.go("GET", "/?client_id=parking", headers={"accept-language": "et"})
     assert (answer.status, answer.heading) == (200, "See on sisselogimisteenus")
-    assert answer.found("//main//a/@href") == ["/me"]
+    assert answer.found("//main//a/@href") == ["/countries", "/me"]
     assert "set-cookie" not in answer.headers
     for party in visitor.stage.application.memory.now.configuration.parties.values():
         assert not [title for title in party.title.values() if title in answer.text]

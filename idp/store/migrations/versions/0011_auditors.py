@@ -90,6 +90,13 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "successes",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("day", NUMBER, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "recorded_steps",
         sa.Column("tenant", sa.Text, primary_key=True),
         sa.Column("reference", sa.Text, primary_key=True),
