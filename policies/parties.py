@@ -243,6 +243,8 @@ class IdentityProvider:
     logout_upstream: bool = False
     # Whether it stands for all identity providers of `federation`: a family, which has no entity id, and is never asked
     members: bool = False
+    # of a country's node that moved: the id of the one whose place it takes, of the same scheme, while it can be asked
+    instead_of: ProviderId = ProviderId("")
     # of a member of a family: the id of that one. See `policies.federations.member_of`
     family: ProviderId = ProviderId("")
     # the kinds of person that it may vouch for

@@ -20,7 +20,7 @@ from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
 from idp.login.city_records import record_of_refusal, record_of_release
-from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, reached, requester, serves, unasked_of
+from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, one_of_each, reached, requester, serves, unasked_of
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
@@ -191,7 +191,8 @@ class CityRole:
         """
         self.check_service(request.origin)
         able = self.eligible.able(request)
-        return tuple((one, self._sources.reach(one, now)) for one in able if self._sources.is_known(one, now))
+        known = [(one, self._sources.reach(one, now)) for one in able if self._sources.is_known(one, now)]
+        return one_of_each(known)
 
     def members(self, request: ServiceRequest, takes: Callable[[Summary], bool]) -> Iterator[Member]:
         """See `idp.login.role.Role`."""

@@ -9,6 +9,7 @@ from connectors.formats.eidas.registry import notified
 from connectors.metadata.members import Member, known_as, members_of
 from connectors.metadata.summaries import Summary
 from idp.login.begun import TermsOfLogins
+from idp.login.role import Choices, Reach
 from policies.assurance import LevelOfAssurance
 from policies.assurance.ladders import Reached, Vocabulary, at, said_name
 from policies.attributes import AttributeName, Form
@@ -123,6 +124,17 @@ class Eligible:
         named = [one for name in request.scoping.providers for one in known_as(providers, name) if one.family]
         known = [one for one in (*providers.values(), *named) if self._begun.alike(one, request)]
         return [one for one in known if serves(one, request, purpose)]
+
+
+def one_of_each(choices: Choices) -> Choices:
+    """Of a node that moved and the one whose place it takes, one: the newer where it can be asked, or neither can."""
+    reach = {one.provider_id: reached for one, reached in choices}
+    left = {
+        one.provider_id if reached is not Reach.OPEN and reach[one.instead_of] is Reach.OPEN else one.instead_of
+        for one, reached in choices
+        if one.instead_of in reach
+    }
+    return tuple(each for each in choices if each[0].provider_id not in left)
 
 
 def ask_for(login: str, request: ServiceRequest, party: RelyingParty, purpose: Purpose, said: Requester) -> Ask:

@@ -39,6 +39,7 @@ from policies.load.federations import PATTERN as FEDERATIONS
 from policies.load.federations import read_federation
 from policies.load.ladders import LADDERS_FILE
 from policies.load.logout import GROUPS_FILE
+from policies.load.moved import problems_of_moves
 from policies.load.node_list import LIST_FILE, problems_of_list
 from policies.load.operators import PATTERN as OPERATORS
 from policies.load.operators import read_operators
@@ -201,7 +202,8 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         problems.extend(_problems_of_federation(named_by, "sp", party.source, configuration))
     _unique("members", ((one.federation, one, one.source) for one in providers if one.members), problems)
     # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
-    _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
+    _unique("namespace", ((one.namespace, one, one.source) for one in providers if not one.instead_of), problems)
+    problems.extend(problems_of_moves(configuration.providers))
     entities = [(one.entity_id, one.source) for one in providers] + [(one.peer.entity_id, one.source) for one in nodes]
     _unique("entity_id", ((name, name, source) for name, source in entities), problems)
     services = [(one.saml.entity_id, one.source) for one in parties if one.saml is not None]

@@ -36,7 +36,7 @@ _OF_SAML = (
 _OF_OPENID = ("metadata", "attributes", "subject", "notified", "networks", "logout_upstream", *openid.KEYS)
 _PROTOCOLS = {
     "saml": _OF_SAML,
-    "eidas": ("entity_id", "binding", *peers.KEYS),
+    "eidas": ("entity_id", "binding", "instead_of", *peers.KEYS),
     "oidc": _OF_OPENID,
     "stork": ("entity_id", *peers.STORK_KEYS),
 }
@@ -194,6 +194,9 @@ def _country_node(table: Table, files: Mapping[str, bytes], ladders: Ladders, pr
         protocol=protocol,
         peer=peer,
         persons=table.persons(),
+        instead_of=ProviderId(
+            table.text("instead_of", 'write instead_of = "ee", the id of the node that moves.', default="")
+        ),
     )
 
 
