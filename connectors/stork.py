@@ -8,13 +8,14 @@ attribute (STORK D5.8).
 import secrets
 from collections.abc import Sequence
 
+from connectors.acting import acting_for, check_taken
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
 from connectors.formats.stork.registry import (
     ATTRIBUTES,
-    BASE,
     CITIZEN_QAA,
     EIDENTIFIER,
+    MANDATE,
     QAA_NOT_SUPPORTED,
 )
 from connectors.formats.stork.request import StorkAttributeRequest, StorkRequest, VidpInformation, request_element
@@ -39,6 +40,7 @@ from connectors.signatures.verification_result import Signed, SignedMessage, Uns
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signed_messages import foreseen, signed_for_browser
+from connectors.stork_mandates import represented
 from connectors.stork_person import identifier_between, offered_attributes
 from connectors.wire import names
 from policies.authentication import Assertion, Offered
@@ -50,10 +52,6 @@ from policies.parties import IdentityProvider, StorkPeer
 REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
 MAX_INSTITUTION = 255
 OLD_ALGORITHMS = ("signature_algorithm", "digest_algorithm")
-# Somebody acts for somebody: the plain names may be those of another person than is in front of us
-_OF_OTHERS = tuple(
-    f"{BASE}{name}" for name in ("represented", "representative", "mandate", "mandateContent", "eLPIdentifier")
-)
 
 
 def pinned_keys(peer: StorkPeer) -> tuple[PinnedKey, ...]:
@@ -163,7 +161,7 @@ class StorkConnector:
     #  3. Where to, when, from whom, to what; a failure is signed too and brings no assertion.
     #  4. Exactly one assertion: within the signature, or encrypted to us within it.
     #  5. Meaning: time, issuer, subject confirmation, conditions, authentication, level.
-    #  6. The person: identifier between the country and ours; nobody who acts for another; then what is offered.
+    #  6. The person: identifier between the country and ours; for whom they act, by one mandate; then what is offered.
     @foreseen
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         """Like `receive`; adds the message's own names and values."""
@@ -206,16 +204,18 @@ class StorkConnector:
         said = assertion.attributes
         texts = texts_of(said, EIDENTIFIER)
         identifier = identifier_between(texts, sending=self._provider.country, receiving=self._country)
-        if any(uri in said and said[uri].values for uri in _OF_OTHERS):
-            raise AssertionRejected("representation", "somebody who acts for another")
-        offered = offered_attributes(said, self._catalogue)
+        kind, other, told = represented(said, identifier, sending=self._provider.country, receiving=self._country)
+        check_taken(kind, self._provider)
+        offered = offered_attributes(said, self._catalogue) | told
         table = {row.stork: name for name, row in self._catalogue.attributes.items() if row.stork}
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._peer.entity_id,
             namespace=self._provider.namespace,
             subject=identifier,
-            offered=Offered(attributes=offered, loa=level),
+            offered=Offered(attributes=offered, loa=level, kind=kind),
+            kind=kind,
+            acting_for=acting_for(kind, self._provider, offered, other),
             response_id=response_id,
             assertion_id=frame.assertion_id,
             authenticated_at=authentication.instant,
@@ -237,6 +237,9 @@ class StorkConnector:
         """The identifier, what of the need STORK has, and the level."""
         rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
         needed = {row.stork: row.name in ask.required for row in rows if row.stork in ATTRIBUTES}
+        kinds = ask.persons & self._provider.persons
+        if any(kind.acts for kind in kinds):
+            needed[MANDATE] = all(kind.acts for kind in kinds)
         asked = {EIDENTIFIER: True} | {uri: required for uri, required in needed.items() if uri != EIDENTIFIER}
         return tuple(StorkAttributeRequest(uri, required) for uri, required in {**asked, CITIZEN_QAA: False}.items())
 

@@ -3,17 +3,67 @@
 A code of STORK (`typePower`) is one procedure of that name, whatever a peer means by it: none is read as a general power.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from connectors.formats.stork.values import StorkComplex
+from connectors.formats.stork.registry import BASE, MANDATE
+from connectors.formats.stork.values import Said, StorkComplex, complex_of
+from connectors.mapping import birthdate
+from connectors.stork_person import identifier_between
+from connectors.wire.text import is_plain
+from policies.attributes import AttributeName, Value
+from policies.catalogue import MANDATE as OUR_MANDATE
+from policies.catalogue import REPRESENTED
 from policies.errors import AssertionRejected
-from policies.mandates import Mandate
+from policies.mandates import Mandate, value_of
+from policies.persons import PersonKind
 
 # The code of a mandate of ours that is for every procedure
 GENERAL = "general"
+# Nobody may say these beside the person's own
+_OF_OTHERS = tuple(
+    f"{BASE}{name}" for name in ("represented", "representative", "mandateContent", "eLPIdentifier", "legalName")
+)
+_PERSON = {
+    part: AttributeName(REPRESENTED + name)
+    for part, name in (("eIdentifier", "person_identifier"), ("givenName", "given_name"), ("surname", "family_name"))
+}
+_COMPANY = {"eLPIdentifier": AttributeName("legal_person_identifier"), "legalName": AttributeName("legal_name")}
 Parts = tuple[tuple[str, str | StorkComplex], ...]
+
+
+def represented(
+    said: Mapping[str, Said], acting: str, *, sending: str, receiving: str | None
+) -> tuple[PersonKind, str, dict[AttributeName, Value]]:
+    """The kind of a sign-in, the identifier of the one for whom the person `acting` acts, and what a mandate says of them.
+
+    `sending` is the country that answers, `receiving` ours. Raises `AssertionRejected`: plain attributes of somebody else
+    beside the person's own say nothing of who acts, and one mandate is of the very person who signs in.
+    """
+    if any(uri in said and said[uri].values for uri in _OF_OTHERS):
+        raise AssertionRejected("represented", "attributes of somebody who is represented, without a mandate")
+    mandates = complex_of(said, MANDATE)
+    if not mandates:
+        return PersonKind.NATURAL, "", {}
+    if len(mandates) > 1:
+        raise AssertionRejected("persons", "somebody who acts for several")
+    (other,), (holder,) = mandates[0].complexes("represented"), mandates[0].complexes("representative")
+    if holder.text("eIdentifier") != acting:
+        raise AssertionRejected("persons", "a mandate of somebody else than who signs in")
+    company, person = other.text("eLPIdentifier"), other.text("eIdentifier")
+    if bool(company) == bool(person) or person == acting:
+        raise AssertionRejected("persons", "a mandate for a person and a company, for nobody, or for themself")
+    parts, kind = (_COMPANY, PersonKind.FOR_LEGAL) if company else (_PERSON, PersonKind.FOR_NATURAL)
+    identifier = identifier_between((company or person,), sending=sending, receiving=receiving)
+    told: dict[AttributeName, Value] = {
+        name: other.text(part) for part, name in parts.items() if is_plain(other.text(part))
+    }
+    born = birthdate(other.text("dateOfBirth")) if person else None
+    if born is not None:
+        told[AttributeName(f"{REPRESENTED}birthdate")] = born
+    told[OUR_MANDATE] = value_of(read_contents(mandates[0]))
+    return kind, identifier, told
 
 
 def mandate_value(represented: StorkComplex, acting: StorkComplex, mandates: Sequence[Mandate]) -> StorkComplex:

@@ -47,6 +47,8 @@ def offered_attributes(said: Mapping[str, Said], catalogue: Catalogue) -> dict[A
 
 def _read(row: AttributeType, said: Mapping[str, Said]) -> Value | None:
     texts = texts_of(said, row.stork)
+    if row.kind is AttributeKind.MANDATE:
+        return None
     if row.kind in MULTIPLE:
         return several(texts)
     if row.kind is AttributeKind.ADDRESS:

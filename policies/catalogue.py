@@ -169,8 +169,6 @@ _STORK = {
     "address": "canonicalResidenceAddress",
     "email": "eMail",
     "birth_family_name": "inheritedFamilyName",
-    "legal_person_identifier": "eLPIdentifier",
-    "legal_name": "legalName",
     "mandate": "mandate",
 }
 _STANDARD_ATTRIBUTES = (

@@ -3,7 +3,8 @@
 import base64
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any  # a test changes one field by its name
 
 import pytest
@@ -12,7 +13,7 @@ from xmlsec import constants
 
 from connectors.connector import Ask, Expectation, Inbound, Post
 from connectors.formats.saml_response import ResponseHead, failure_element
-from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE, QAA_NOT_SUPPORTED
+from connectors.formats.stork.registry import AVAILABLE, BASE, MANDATE, NOT_AVAILABLE, QAA_NOT_SUPPORTED
 from connectors.formats.stork.request import StorkRequest, read_request
 from connectors.formats.stork.response import StorkAssertion, assertion_element, response_element
 from connectors.formats.stork.values import Said, StorkText
@@ -32,10 +33,11 @@ from policies.catalogue import STANDARD
 from policies.deviations import SHA1_SIGNATURE
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, PeerUnavailable
 from policies.parties import EntityId, IdentityProvider, ProviderId, Source, StorkPeer, SubjectNamespace
+from policies.persons import PersonKind
 from tests.connectors import forge
 from tests.connectors.forge import rsa_key
 from tests.connectors.metadata.node import rsa_signer
-from tests.connectors.stork.made import ACS, ASSERTION, COLLEAGUE_REQUEST, NOW, OURS, PEPS, saying
+from tests.connectors.stork.made import ACS, ASSERTION, COLLEAGUE_REQUEST, MANDATE_VALUE, NOW, OURS, PEPS, saying
 
 QAA = {"2": LevelOfAssurance.LOW, "3": LevelOfAssurance.SUBSTANTIAL, "4": LevelOfAssurance.HIGH}
 # What a person of no powers has
@@ -145,6 +147,31 @@ def test_a_good_answer_is_a_person_in_our_words(peps: Signing) -> None:
     assert found.deviations == ()
 
 
+@pytest.mark.spec("eidas.md §21 complex values; decisions.md 28")
+def test_who_acts_for_a_company_is_heard_where_the_registration_takes_them(peps: Signing) -> None:
+    takes = replace(registered(peps), persons=frozenset({PersonKind.FOR_LEGAL}))
+    connector = StorkConnector(
+        provider=takes, entity_id=OURS, acs_url=ACS, signer=rsa_signer(1), unwrappers=(), country="ST", catalogue=STANDARD
+    )
+    found = connector.receive(answer(peps, ASSERTION), EXPECTATION, NOW)
+    assert (found.kind, found.offered.kind, found.subject) == (PersonKind.FOR_LEGAL, PersonKind.FOR_LEGAL, "KH/ST/0001")
+    assert found.acting_for is not None
+    assert (found.acting_for.kind, found.acting_for.identifier) == (PersonKind.LEGAL, "KH/ST/L1")
+    (mandate,) = found.acting_for.mandates
+    assert (set(mandate.procedures), mandate.general, mandate.limit) == ({"parking"}, False, (Decimal(1000), "EUR"))
+    assert (mandate.valid_from, mandate.valid_to) == (date(2026, 1, 1), date(2027, 1, 1))
+    assert found.offered.attributes[AttributeName("legal_name")] == "Nests Ltd"
+    assert refusal(connector, answer(peps)) == "representation"
+    ask = Ask(
+        "login",
+        LevelOfAssurance.LOW,
+        force_authentication=True,
+        requester=Requester("City", "public"),
+        persons=frozenset({PersonKind.NATURAL, PersonKind.FOR_LEGAL}),
+    )
+    assert {one.name: one.required for one in connector._attributes(ask)}[MANDATE] is True
+
+
 @pytest.mark.parametrize(("said", "known"), [("1887", "1887"), ("188704", "1887-04"), ("18870412", "1887-04-12")])
 def test_a_partial_birth_date_stays_partial(peps: Signing, said: str, known: str) -> None:
     partial = answer(peps, saying(mandate=None, dateOfBirth=Said(AVAILABLE, (StorkText(said),))))
@@ -227,7 +254,14 @@ def qaa(value: str) -> StorkAssertion:
         (lambda party: answer(party, saying(mandate=None, eIdentifier=Said(NOT_AVAILABLE))), "identifier"),
         (lambda party: answer(party, qaa("2")), "authn_context_too_low"),
         (lambda party: answer(party, qaa("1")), "authn_context_unknown"),
+        # Whom nobody registered, whoever else holds the mandate, several, and what says nothing of who acts
         (lambda party: answer(party, ASSERTION), "representation"),
+        (lambda party: answer(party, saying(eIdentifier=Said(AVAILABLE, (StorkText("KH/ST/0002"),)))), "persons"),
+        (lambda party: answer(party, saying(mandate=Said(AVAILABLE, (MANDATE_VALUE, MANDATE_VALUE)))), "persons"),
+        (
+            lambda party: answer(party, saying(mandate=None, legalName=Said(AVAILABLE, (StorkText("Nests"),)))),
+            "represented",
+        ),
         (lambda party: answer(party, replace(PERSON, authn_instant=NOW - 3600)), "authn_instant_stale"),
     ],
 )
