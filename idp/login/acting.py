@@ -34,7 +34,9 @@ def check_person(assertion: Assertion, provider: IdentityProvider, party: Relyin
         raise PersonNotTaken("mandate", "a mandate that nobody can read")
     need = purpose.needs.get(MANDATE)
     wanted = [IN_FORCE] if mandates else []
-    if need is not None and need.must_be_true and is_predicate(need.form):
+    # A register that knows the mandate is asked later: then the enforced registration ends what falls short
+    later = need is not None and MANDATE not in offered and bool(need.registers) and party.enforce
+    if need is not None and need.must_be_true and is_predicate(need.form) and not later:
         wanted.append(need.form)
     for form in wanted:
         if fault := fault_of(mandates, form, on):

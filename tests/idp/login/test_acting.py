@@ -1,18 +1,21 @@
 """Whoever acts for another: their mandate, their approvals and their sessions are nobody else's, and no own ones."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import DecidedBy
+from idp.login.acting import check_person
 from idp.login.finish import Choice
 from idp.login.states import Decided
 from policies.attributes import AttributeName, Value
+from policies.catalogue import MANDATE
 from policies.errors import PersonNotTaken
-from policies.parties import SubjectNamespace
+from policies.parties import ClientId, RegisterId, SubjectNamespace
 from policies.persons import ActingFor, PersonKind
-from tests.idp.house import ANSWER, EMAIL, NOW, SECRET, TENANT, House, Watched, assertion
+from tests.idp.house import ANSWER, COUNTRY, EMAIL, NOW, SECRET, TENANT, House, Watched, assertion
 
 BOTH = 'persons = ["natural", "for_legal"]\n'
 BASIS = 'basis = "public_task"\n'
@@ -94,3 +97,16 @@ def test_the_record_commits_to_both_and_is_found_by_whoever_acted() -> None:
 
 def test_no_session_is_begun_for_whoever_acts() -> None:
     assert comes(house(), GOOD).signed_in is None
+
+
+def test_a_mandate_of_a_register_is_waited_for_where_the_broker_ends_what_falls_short() -> None:
+    made = house().role.configuration
+    (purpose,) = (one for one in made.purposes.values() if one.purpose_id == "resident-parking")
+    party, provider = made.parties[ClientId("parking")], made.providers[COUNTRY]
+    need = replace(purpose.needs[MANDATE], sources=(RegisterId("powers"),))
+    asks_one = replace(purpose, needs={**purpose.needs, MANDATE: need})
+    acts = replace(assertion(), kind=PersonKind.FOR_LEGAL, acting_for=COMPANY)
+    check_person(acts, provider, replace(party, enforce=True), asks_one, date(2026, 12, 1))
+    for service, of in ((replace(party, enforce=False), asks_one), (replace(party, enforce=True), purpose)):
+        with pytest.raises(PersonNotTaken):
+            check_person(acts, provider, service, of, date(2026, 12, 1))
