@@ -186,7 +186,7 @@ class NodeRole:
         problems: list[AssertionRejected] = []
         for kind in kinds_in(assertion, kinds_for(request, node, provider)):
             try:
-                found.append(self._judged(kind, request, node, assertion, on))
+                found.append(self._judged(kind, request, node, provider, assertion, on))
             except AssertionRejected as error:
                 problems.append(error)
         if not found:
@@ -196,12 +196,18 @@ class NodeRole:
         return replace(answers[0], instead=answers) if len(answers) > 1 else answers[0]
 
     def _judged(
-        self, kind: PersonKind, request: ServiceRequest, node: RequestingNode, assertion: Assertion, on: date
+        self,
+        kind: PersonKind,
+        request: ServiceRequest,
+        node: RequestingNode,
+        provider: IdentityProvider,
+        assertion: Assertion,
+        on: date,
     ) -> Judged:
         """The answer of one kind, whole."""
         if kind.acts:
             check_mandates(request, assertion, on)
-        identifiers = self._identifiers(kind, node.peer.country, assertion)
+        identifiers = self._identifiers(kind, node.peer.country, provider.namespace, assertion)
         # Between countries the whole minimum data set goes, or nothing, and with it the bounds of a mandate. What is beside
         # them is the citizen's to leave out. STORK has no minimum data set but that of a mandate
         always = {one.name for one in request.asked if one.required or one.name == MANDATE}
@@ -222,7 +228,9 @@ class NodeRole:
             sub = acting_name(self._pairwise_key, self._tenant, between, acting, represented)
         return Judged(sub=sub, loa=LevelOfAssurance.LOW, context="", decision=Decision(rulings))
 
-    def _identifiers(self, kind: PersonKind, receiving: str, assertion: Assertion) -> dict[AttributeName, str]:
+    def _identifiers(
+        self, kind: PersonKind, receiving: str, persons: SubjectNamespace, assertion: Assertion
+    ) -> dict[AttributeName, str]:
         """The identifiers between the two countries: of whoever signs in, then of the one for whom they act."""
         offered, acting = assertion.offered.attributes, assertion.acting_for
         other = acting if acting and acting.kind is PersonKind.NATURAL else None
@@ -232,9 +240,9 @@ class NodeRole:
             return country_identifier(self._pairwise_key, self._tenant, self._country, receiving, namespace, subject)
 
         if kind is not PersonKind.LEGAL:
-            found[PERSON_IDENTIFIER_NAME] = derived(assertion.namespace, assertion.subject)
+            found[PERSON_IDENTIFIER_NAME] = derived(persons, assertion.subject)
         if kind is PersonKind.FOR_NATURAL:
-            namespace = SubjectNamespace(other.namespace) if other else assertion.namespace
+            namespace = SubjectNamespace(other.namespace) if other else persons
             theirs = other.identifier if other else offered.get(OTHERS_IDENTIFIER_NAME)
             if not isinstance(theirs, str) or theirs == assertion.subject:
                 raise AssertionRejected("represented_person", "somebody who acts for themself, or for nobody")

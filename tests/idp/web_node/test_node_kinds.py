@@ -1,10 +1,12 @@
 """Companies, and whoever acts for another, at a sending node: who may be asked for, what goes, and what the page says."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from connectors.connector import Inbound
+from connectors.eidas import EidasConnector
 from connectors.formats.eidas.registry import (
     LEGAL_PERSON,
     NATURAL_PERSON,
@@ -12,12 +14,20 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.request import RequestedAttribute, asked_attributes
 from idp.demo.citizens import HIGH, NAMES, Citizen
+from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName
+from policies.authentication import Assertion
+from policies.catalogue import STANDARD
+from policies.errors import AssertionRejected
 from policies.mandates import Mandate
+from policies.persons import EVERYBODY, NATURAL_ALONE, PersonKind
+from tests.connectors.eidas.node import KnownNodes, SendingNode, expectation
 from tests.idp.staging import Lines
 from tests.idp.web.visitor import Answer
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import KNOWN, LICENCE, OTHER_LOA, Opened
 from tests.idp.web_node.stage import NodeStage
+from tests.idp.web_node.test_node_addresses import metadata
 from tests.idp.web_node.test_node_login import MARI
 
 SCOPE = "http://data.europa.eu/p4s/attributes/PowerOfRepresentationScope"
@@ -120,14 +130,14 @@ def test_a_company_by_itself_needs_nobody(browser: Browser) -> None:
 
 def test_where_one_may_act_for_several_they_choose_and_only_that_goes(browser: Browser) -> None:
     attributes = (*BOTH, *asked_attributes((f"{NATURAL_PERSON}/CurrentAddress",))[4:])
-    who = mari(COMPANY, WARD)
+    who = mari(COMPANY)
     page = informed(browser, who, attributes)
-    assert page.found("//input[@name='acting']/@value") == ["0", "1", "2"]
-    for acting, names in (("0", {"Mari"}), ("1", {"Juku", "Mari"}), ("2", {"Mari"})):
-        found = said(opened(browser, informed(browser, who, attributes), acting=acting))
-        assert {text for uri, text in found.items() if uri.endswith("CurrentGivenName")} == names
-        assert ("legalperson/LegalName" in found) == (acting == "2")
-        assert ("naturalperson/representative/PersonIdentifier" in found) == (acting != "0")
+    assert page.found("//input[@name='acting']/@value") == ["0", "1"]
+    alone, acting = (said(opened(browser, informed(browser, who, attributes), acting=place)) for place in "01")
+    assert {uri.rpartition("/")[0] for uri in alone} == {"naturalperson"}
+    assert {uri.rpartition("/")[0] for uri in acting} == {"legalperson", "naturalperson/representative"}
+    name = "naturalperson/representative/PersonIdentifier"
+    assert acting[name] == alone["naturalperson/PersonIdentifier"], "one person, whoever they act for"
 
 
 @pytest.mark.parametrize("pressed", [{}, {"acting": "9"}, {"acting": "-1"}, {"acting": "x"}])
@@ -157,7 +167,7 @@ def test_a_node_that_is_registered_for_persons_alone_hears_of_no_company(browser
     declined = browser.asks(attributes=LEGAL)
     assert browser.opened(declined).codes[:2] == ("Requester", "InvalidAttrNameOrValue")
     assert "persons" in browser.opened(declined).codes[2]
-    found = browser.opened(browser.decides(browser.informed(mari(COMPANY, WARD), attributes=BOTH)))
+    found = browser.opened(browser.decides(browser.informed(mari(COMPANY), attributes=BOTH)))
     assert found.assertion is not None
     assert found.assertion.sets == {NATURAL_PERSON}
 
@@ -179,6 +189,8 @@ def test_a_provider_that_vouches_for_persons_alone_is_not_offered_for_a_company(
         (mari(COMPANY, mandate=Mandate(frozenset(("permits",))).text), "mandate_bounds"),
         (mari(COMPANY, mandate='{"general":true,"valid_to":"2020-01-01"}'), "mandate_ended"),
         (mari(COMPANY, mandate="all"), "mandate_missing"),
+        (mari(COMPANY, WARD), "persons"),
+        (mari({"urn:ee:company:name": "Maasikad OÜ"}), "represented"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -217,3 +229,46 @@ def test_an_attribute_of_a_sector_goes_typed_or_not_at_all(browser: Browser, sta
     assert LICENCE in said(opened(browser, informed(browser, mari(licence="EE0001"), required)))
     page = browser.returns(browser.signs_in(browser.asks(peer=stage.lv, attributes=required), mari(licence="1")))
     assert page.status != 200
+
+
+def heard(browser: Browser, page: Answer, kinds: frozenset[PersonKind], **pressed: str) -> Assertion:
+    """The answer as our own city's connector takes it, which knows this node by its metadata."""
+    stage, asking = browser.stage, browser.stage.lv
+    facts, _ = metadata(browser, stage)
+    changes = {"signing": facts.signing, "assurance": facts.assurance, "valid_until": facts.valid_until}
+    node = SendingNode(entity_id=facts.entity_id, facts_changes=changes)
+    connector = EidasConnector(
+        provider=replace(node.provider, persons=kinds),
+        entity_id=asking.entity_id,
+        acs_url=asking.acs_url,
+        signer=asking.signer,
+        unwrappers=[asking.unwrapper],
+        peers=KnownNodes([node]),
+        country="LV",
+        catalogue=STANDARD,
+    )
+    sent = browser.decides(page, **pressed)
+    answered = asking.opened(sent.fields, stage.certificate).response.in_response_to
+    inbound = Inbound("post", {"SAMLResponse": sent.fields["SAMLResponse"]}, "")
+    asked = replace(expectation(LevelOfAssurance.LOW), request_id=answered, issued_at=stage.clock() - 60)
+    return connector.receive(inbound, asked, stage.clock())
+
+
+@pytest.mark.spec("eidas.md §5 representatives")
+def test_our_own_city_hears_what_our_own_node_says(browser: Browser) -> None:
+    for who, attributes, kind, name in (
+        (mari(COMPANY), LEGAL, PersonKind.FOR_LEGAL, ("legal_name", "Maasikad OÜ")),
+        (mari(WARD), asked_attributes(), PersonKind.FOR_NATURAL, ("represented_given_name", "Juku")),
+        (company(), LEGAL, PersonKind.LEGAL, ("legal_name", "Maasikad OÜ")),
+        (mari(), asked_attributes(), PersonKind.NATURAL, ("given_name", "Mari")),
+    ):
+        pressed = {"acting": "1"} if kind is PersonKind.FOR_NATURAL else {}
+        told = heard(browser, informed(browser, who, attributes), EVERYBODY, **pressed)
+        assert told.kind is kind
+        assert told.offered.attributes[AttributeName(name[0])] == name[1]
+        assert (told.acting_for is not None) == kind.acts
+        if kind.acts:
+            assert told.offered.attributes[AttributeName("given_name")] == "Mari"
+    page = informed(browser, mari(COMPANY), LEGAL)
+    with pytest.raises(AssertionRejected):
+        heard(browser, page, NATURAL_ALONE)
