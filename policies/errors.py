@@ -7,7 +7,7 @@ a message. `peer` is the id of a party, provider or node in our configuration, n
 before it failed, so that it does no second time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 
@@ -242,6 +242,20 @@ class PeerUnavailable(BrokerError):
     def __init__(self, detail: str = "", *, check: str = "") -> None:
         super().__init__(detail)
         self.check = check
+
+
+class RegisterAway(PeerUnavailable):
+    """A register has to vouch for what the purpose requires, and gave no answer that counts. `peer` is its id.
+
+    `title` and `helper` are its own and that of whoever answers for it, by language; `contact` reaches the latter.
+    """
+
+    code = "register_unavailable"
+    public = "A register that this service needs does not answer at the moment. Please try again later."
+
+    def __init__(self, detail: str, peer: str, title: Mapping[str, str], helper: Mapping[str, str], contact: str) -> None:
+        super().__init__(detail)
+        self.peer, self.title, self.helper, self.contact = peer, title, helper, contact
 
 
 class Suspended(BrokerError):

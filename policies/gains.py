@@ -196,7 +196,9 @@ def _when(
     """In which logins; "" where it is so in every one."""
     told: list[str] = []
     if moved:
-        told.append("taken from another field of the country's answer")
+        sources = (after.reach.sources ^ before.reach.sources) if after.reach and before.reach else ()
+        other = any(name == of for of, _ in sources)
+        told.append("taken from another source" if other else "taken from another field of the country's answer")
     if then is not None and then.reason is Reason.ASSURANCE_TOO_LOW and after.reach and before.reach:
         level, earlier = after.reach.loa.label, before.reach.loa.label
         told.append(f"at level {level}" if level == earlier else f"where the level counts as {level} (now: {earlier})")

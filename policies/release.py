@@ -56,7 +56,7 @@ OVER_ASKED = frozenset({Reason.NOT_REGISTERED, Reason.NOT_NEEDED, Reason.NO_COMM
 UNTICKED = frozenset({Reason.NOT_CHOSEN, Reason.NOT_ASKED})
 
 # It has no value
-_NOT_THERE = frozenset({Reason.NOT_AVAILABLE, Reason.NOT_IN_REGISTER})
+NOT_THERE = frozenset({Reason.NOT_AVAILABLE, Reason.NOT_IN_REGISTER})
 
 # By attribute the form that was left after the request, the registration and the purpose
 Left = dict[AttributeName, tuple[Form | None, Form | None, Form | None]]
@@ -240,7 +240,7 @@ class _Terms:
         if name in offered.away:
             return Reason.REGISTER_AWAY
         if name not in offered.attributes or (source.register_id if source else SIGN_IN) not in need.sources:
-            return Reason.NOT_AVAILABLE if SIGN_IN in need.sources else Reason.NOT_IN_REGISTER
+            return Reason.NOT_AVAILABLE if source is None and SIGN_IN in need.sources else Reason.NOT_IN_REGISTER
         level = level_of_attribute(source.loa, offered.loa) if source else offered.loa
         return Reason.SOURCE_UNSURE if level < self.purpose.level_of(name) else None
 
@@ -322,7 +322,7 @@ def without_unasked(decision: Decision, unasked: Collection[AttributeName]) -> D
     left = {
         r.name
         for r in decision.rulings
-        if r.name in unasked and not r.required and (r.released is not None or r.reason in _NOT_THERE)
+        if r.name in unasked and not r.required and (r.released is not None or r.reason in NOT_THERE)
     }
     return Decision(tuple([_left_out(r, Reason.NOT_ASKED) if r.name in left else r for r in decision.rulings]))
 

@@ -49,7 +49,7 @@ CONTENTS = {
     "decision": {"asked", "bits", "kind", "notice", "path", "record", "source", "time", "unknown", "withheld"},
     "subject": {"record", "subject"},
 }
-LISTS = ("asked", "authorities", "names", "transfer", "unknown", "withheld")
+LISTS = ("asked", "authorities", "names", "sources", "transfer", "unknown", "withheld")
 OPENED = {"citizen": ("decision", "login", "sent", "subject"), "relying_party": ("login", "sent")}
 PROCESSING = {
     *("privacy_notice", "purposes", "pii_information", "collection_method", "pii_controllers"),
@@ -266,7 +266,10 @@ def openings(given: Any, holder: str, committed: dict[str, bytes]) -> dict[str, 
     for name in OPENED[holder]:
         has_members(given[name], {"nonce", "content"})
         content = given[name]["content"]
-        has_members(content, CONTENTS[name] | ({"authorities", "transfer"} & set(content) if name == "decision" else set()))
+        has_members(
+            content,
+            CONTENTS[name] | ({"authorities", "sources", "transfer"} & set(content) if name == "decision" else set()),
+        )
         found = hmac.digest(decoded(given[name]["nonce"]), canonical(content), "sha256")
         must(found == committed[name], f"{name} does not open its commitment")
         for member, value in content.items():

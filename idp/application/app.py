@@ -20,6 +20,7 @@ from idp.application.federations import federations_of
 from idp.application.load import LoadedFolder, load_whole
 from idp.application.planning import assert_composable
 from idp.application.registered import RegisteredClients
+from idp.application.registers import vouching
 from idp.application.web_application import owner_of, routes_of, web_application
 from idp.audit.events.sender import sender_of
 from idp.changes.assents import Assents
@@ -30,7 +31,6 @@ from idp.keys.keeper import KeyFolderWatch, KeyKeeper, alone
 from idp.keys.shared_factors import own_moduli
 from idp.login.sealing import Sealer
 from idp.login.suspension import Suspension
-from idp.login.vouching import Vouching
 from idp.monitoring.composition import looks_of, pinned
 from idp.monitoring.measures import Measures
 from idp.monitoring.recorder.incidents import Incidents
@@ -298,16 +298,17 @@ class Application:
         configuration = also(found.configuration)
         found = replace(found, configuration=configuration)
         connectors = connectors_of(configuration, self.settings, self.keys, self.peers, entities, self._guard)
-        suspension, successes = Suspension(self.switches), self.watched.successes
-        reach = Vouching(Sources(self.peers, connectors, entities), suspension).reach
+        nodes, suspension = Sources(self.peers, connectors, entities), Suspension(self.switches)
+        told, successes = self.watched.register_told, self.watched.successes
+        sources = vouching(nodes, suspension, configuration, self.settings, self.keys, told)
         site = compose(
             SiteParts(
                 settings=self.settings,
                 configuration=configuration,
                 keys=self.keys,
                 peers=self.peers,
-                entities=entities,
                 connectors=connectors,
+                sources=sources,
                 sealer=self._sealer,
                 store=self.store,
                 commits=self._commits,
@@ -320,7 +321,7 @@ class Application:
                 register=self.registered.register,
             )
         )
-        return replace(site, offers=Offers(configuration, self.peers, reach, successes.days))
+        return replace(site, offers=Offers(configuration, self.peers, sources.reach, successes.days))
 
     def _looks(self, configuration: Configuration) -> Looks:
         return looks_of(

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
 from idp.application.citizen_page import citizen_page, grants_of
@@ -26,6 +25,7 @@ from idp.login.role import Configurations, Role
 from idp.login.sealing import Sealer
 from idp.login.standing import StandingApprovals
 from idp.login.suspension import Suspension
+from idp.login.vouching import Vouching
 from idp.monitoring.recorder.rows import RecordedSteps
 from idp.monitoring.watched import Watched
 from idp.pages.languages import spoken
@@ -42,7 +42,7 @@ from idp.protocols.oidc.logout_received import ReceivedLogouts
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
-from idp.protocols.oidc.relying_party import Sources, own_keys, under_eidas
+from idp.protocols.oidc.relying_party import own_keys, under_eidas
 from idp.protocols.oidc.requests import request as oidc_request
 from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml import programs as saml_programs
@@ -79,8 +79,8 @@ class SiteParts:
     configuration: Configuration
     keys: BrokerKeys
     peers: Peers
-    entities: FederatedEntities
     connectors: Connectors
+    sources: Vouching
     sealer: Sealer
     store: Store
     commits: Commits
@@ -112,7 +112,7 @@ def _city(parts: SiteParts) -> CitySite:
     role = CityRole(
         tenant=settings.tenant,
         configurations=WithOwnPage(parts.configurations, settings.issuer),
-        nodes=Sources(parts.peers, parts.connectors, parts.entities),
+        sources=parts.sources,
         issuer=settings.issuer,
         own_name=settings.organization.name if settings.organization else "",
         template=parts.pages.template_digest,

@@ -30,7 +30,7 @@ from idp.pages.search import code_of
 from idp.protocols.saml.deviation_guard import switch_name
 from idp.store.registered_clients import ClientRegister
 from idp.store.store import Store
-from idp.store.switches.switch import COUNTRY, DEVIATION, PARTY, PROVIDER, Switch
+from idp.store.switches.switch import COUNTRY, DEVIATION, PARTY, PROVIDER, REGISTER, Switch
 from idp.store.switches.switches import Switches
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
@@ -50,18 +50,20 @@ class SwitchKind(StrEnum):
     COUNTRY = COUNTRY
     PROVIDER = PROVIDER
     DEVIATION = DEVIATION
+    REGISTER = REGISTER
 
 
 _OTHER_KIND = (
-    "Name what NAME is with --kind: party, country, provider or deviation; ciconia party list shows what there is."
+    "Name what NAME is with --kind: party, country, provider, deviation or register. ciconia party list shows all."
 )
 _NONE = {
     SwitchKind.PARTY: f"The configuration has no service. {_OTHER_KIND}",
     SwitchKind.COUNTRY: f"The configuration has no country. {_OTHER_KIND}",
     SwitchKind.PROVIDER: f"The configuration has no identity provider. {_OTHER_KIND}",
+    SwitchKind.REGISTER: f"The configuration has no register. {_OTHER_KIND}",
     SwitchKind.DEVIATION: f"No identity provider has a deviation by its registration. {_OTHER_KIND}",
 }
-_NAME = "A client_id, a country's two letters, a provider's id, or PROVIDER/DEVIATION."
+_NAME = "A client_id, a country's two letters, the id of a provider or register, or PROVIDER/DEVIATION."
 Name = Annotated[str, typer.Argument(metavar="NAME", help=_NAME)]
 OfKind = Annotated[SwitchKind, typer.Option(help="What NAME is.")]
 
@@ -247,6 +249,7 @@ def _names(configuration: Configuration, registered: Iterable[str]) -> Mapping[S
         SwitchKind.PARTY: frozenset({*configuration.parties, *registered}) - {""},
         SwitchKind.COUNTRY: frozenset(countries) - {""},
         SwitchKind.PROVIDER: frozenset(configuration.providers) - {""},
+        SwitchKind.REGISTER: frozenset(configuration.registers) - {""},
         SwitchKind.DEVIATION: frozenset(switch_name(one.provider_id, name) for one in providers for name in one.deviations),
     }
 

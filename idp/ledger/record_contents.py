@@ -7,7 +7,8 @@ A city's login:
     sent      {"basis","client","loa","names":[[name, form]..],"policy","purpose","record","time"}
     decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
                "withheld":[[name, reason]..]}; of a release "authorities":[entity id..], where the source named some, and
-               "transfer":[sphere, sphere, ground], where it went from one legal sphere to another
+               "transfer":[sphere, sphere, ground], where it went from one legal sphere to another, and
+               "sources":[[name, register]..], of what a register vouches for
     subject   {"record","subject"}; where the person acted for another, "represented": the keyed index of that one
     login     {"aud","iss","nonce","sub"}; "nonce" binds it to the request, over SAML as the ID of that
     values    {name: value}                     committed to, kept nowhere
@@ -122,6 +123,8 @@ def draft_release(
         decided["authorities"] = list(authorities)
     if transfer:
         decided["transfer"] = list(transfer)
+    if sources := [[one.name, one.register] for one in released if one.register]:
+        decided["sources"] = sources
     of: dict[str, Json] = {"record": record.hex(), "subject": subject.hex()}
     if kind is not PersonKind.NATURAL:
         decided["person"] = kind.value

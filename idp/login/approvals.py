@@ -198,5 +198,6 @@ class Approvals:
 def _shown(judged: Judged) -> bytes:
     """SHA-256 over what would go: a difference in any of it is another question."""
     facts = [judged.policy, judged.loa.label, judged.sub]
-    facts += [part for one in judged.decision.rulings if one.released for part in (one.name, str(one.released.form))]
+    for one in filter(None, [ruling.released for ruling in judged.decision.rulings]):
+        facts += [one.name, str(one.form), *([f"from {one.register}"] if one.register else [])]
     return hashlib.sha256(framed(*[fact.encode() for fact in facts])).digest()

@@ -20,8 +20,9 @@ from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
 from idp.login.city_records import record_of_refusal, record_of_release
-from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, one_of_each, reached, requester, serves, unasked_of
+from idp.login.eligible import Eligible, ask_for, minimum_level, one_of_each, reached, requester, serves
 from idp.login.finish import Choice
+from idp.login.registers import from_registers
 from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
@@ -48,7 +49,7 @@ from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingPart
 from policies.persons import ActingFor
 from policies.pseudonyms import PairwiseKey, pairwise_subject, subject_digest, transient_subject
 from policies.purposes import AskMode, AskRule, Purpose, Show
-from policies.release import Decision, completed, may_still_go, passes, short_of, without_unasked
+from policies.release import Decision, completed, may_still_go, passes, short_of
 
 DAY, YEAR_DAYS = 24 * 3600, 365
 
@@ -67,7 +68,7 @@ class CityRole:
         *,
         tenant: Tenant,
         configurations: Configurations,
-        nodes: Nodes,
+        sources: Vouching,
         issuer: str,
         own_name: str,
         template: str,
@@ -79,7 +80,7 @@ class CityRole:
         self._tenant = tenant
         self.configuration, self._begun = configurations.now, TermsOfLogins(configurations)
         self.eligible = Eligible(self.configuration.providers, self._begun)
-        self._sources = Vouching(nodes, suspension)
+        self._sources = sources
         self._issuer = issuer
         self._own_name = own_name
         self._template = template
@@ -191,8 +192,7 @@ class CityRole:
         """
         self.check_service(request.origin)
         able = self.eligible.able(request)
-        known = [(one, self._sources.reach(one, now)) for one in able if self._sources.is_known(one, now)]
-        return one_of_each(known)
+        return one_of_each([(one, self._sources.reach(one, now)) for one in able if self._sources.is_known(one, now)])
 
     def members(self, request: ServiceRequest, takes: Callable[[Summary], bool]) -> Iterator[Member]:
         """See `idp.login.role.Role`."""
@@ -218,7 +218,8 @@ class CityRole:
     def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
         """Nobody is asked for more than the purpose needs, the service asked for and its registration lets go."""
         party, purpose = self.registered(request)
-        ask = ask_for(login, request, party, purpose, requester(party, self._issuer, self._own_name))
+        said = requester(party, self._issuer, self._own_name)
+        ask = ask_for(login, request, party, purpose, said, self._sources.registers.registers)
         return judged_in_the_name(ask, provider, party, self.configuration.bodies, self._issuer)
 
     def judge(
@@ -227,7 +228,7 @@ class CityRole:
         """Decide what may go: `policies.release.decide`.
 
         Raises `AssuranceTooLow` where the purpose has come to need more since it was asked, `OtherPerson` where the service
-        expects somebody else, and `AssertionRejected` where it has to hear when they signed in, and nobody knows.
+        expects somebody else, `AssertionRejected` if it has to hear when they signed in and nobody knows, `RegisterAway`.
         """
         terms = self._begun.terms(request)
         party, purpose = terms.terms.party, terms.terms.purpose
@@ -250,10 +251,8 @@ class CityRole:
         )
         if request.expected and request.expected != subject_digest(sub):
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
-        source = replace(assertion.offered, sphere=provider.sphere, loa=loa, only_for=provider.saml.only_for)
-        offered = replace(source, kind=assertion.kind)
-        decision = terms.decide(request.asked, offered, on)
-        decision = without_unasked(decision, unasked_of(request, provider, terms.terms.catalogue))
+        offered = replace(assertion.offered, loa=loa, kind=assertion.kind)
+        decision = self._sources.decided(request, provider, terms, offered, on, now)
         return Judged(
             sub=sub,
             loa=loa,
@@ -273,6 +272,10 @@ class CityRole:
     def _index(self, acting: ActingFor) -> bytes:
         """The ledger's index of whoever is represented: nobody finds a record by it but who knows them."""
         return subject_index(self._index_key, self._tenant, SubjectNamespace(acting.namespace), acting.identifier)
+
+    def waits(self, request: ServiceRequest) -> bool:
+        """See `idp.login.role.Role`."""
+        return bool(from_registers(request, *self.registered(request)))
 
     def enforces(self, origin: Origin) -> bool:
         """The registration says it."""
@@ -309,6 +312,8 @@ class CityRole:
         had = {name for name in terms.required if decided.judged.kind in terms.terms.catalogue.attributes[name].persons}
         if had - {one.name for one in given} - {*decided.decision.blocked}:
             raise Replayed("policy_changed", "the purpose requires more than the page showed")
+        if self._sources.registers.ended(given, decided.acts):
+            raise Replayed("policy_changed", "a register that vouches for what the page showed was switched off meanwhile")
         whole = all(passes(party, provider.sphere, one.form) for one in given)
         if not whole or not may_still_go(given, purpose, party, self.configuration.catalogue):
             raise Replayed("policy_changed", "the registration has changed since the page was shown")
@@ -362,7 +367,7 @@ class CityRole:
         provider, party = self.configuration.providers.get(grant.provider_id), self.configuration.parties.get(client)
         if provider and party and not all(passes(party, provider.sphere, one.form) for one in grant.attributes):
             return True
-        if party and grant.kind not in party.persons:
+        if (party and grant.kind not in party.persons) or self._sources.registers.ended(grant.attributes, grant.acts):
             return True
         return self._suspension.ended(client, provider, grant.acts)
 

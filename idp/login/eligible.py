@@ -9,16 +9,18 @@ from connectors.formats.eidas.registry import notified
 from connectors.metadata.members import Member, known_as, members_of
 from connectors.metadata.summaries import Summary
 from idp.login.begun import TermsOfLogins
+from idp.login.registers import wanted_of
 from idp.login.role import Choices, Reach
 from policies.assurance import LevelOfAssurance
 from policies.assurance.ladders import Reached, Vocabulary, at, said_name
+from policies.attribute_register import AttributeRegister
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, Requester, Scoping, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow
 from policies.federation.categories import lets
-from policies.parties import ONLY_TEST, IdentityProvider, ProviderId, RelyingParty
-from policies.purposes import Purpose
+from policies.parties import ONLY_TEST, IdentityProvider, ProviderId, RegisterId, RelyingParty
+from policies.purposes import SIGN_IN, Purpose
 from policies.release import passes
 
 # The frontend of test logins (`ciconia try`)
@@ -137,24 +139,32 @@ def one_of_each(choices: Choices) -> Choices:
     return tuple(each for each in choices if each[0].provider_id not in left)
 
 
-def ask_for(login: str, request: ServiceRequest, party: RelyingParty, purpose: Purpose, said: Requester) -> Ask:
+def ask_for(
+    login: str,
+    request: ServiceRequest,
+    party: RelyingParty,
+    purpose: Purpose,
+    said: Requester,
+    registers: Mapping[RegisterId, AttributeRegister],
+) -> Ask:
     """The question of a login to whichever provider: what the purpose requires, and the optional ones that were ticked.
 
-    The registration bounds both.
+    The registration bounds both. What comes from a register is not asked here, but by what that finds the person is.
     """
-    ticked = request.ticked or ()
-    needed = [
-        one.name
-        for one in request.asked
-        if one.name in party.attributes and (need := purpose.needs.get(one.name)) and (need.required or one.name in ticked)
-    ]
+    needed: dict[AttributeName, bool] = {}
+    for name, need, source in wanted_of(request, party, purpose):
+        if source == SIGN_IN:
+            needed[name] = need.required
+        elif source is not None and source in registers:
+            for handed in registers[source].found_by:
+                needed[handed] = needed.get(handed, False) or need.required
     return Ask(
         relay_state=login,
         minimum_assurance=minimum_level(request, purpose),
         force_authentication=request.force_authentication,
         max_age=request.max_age,
         attributes=tuple(needed),
-        required=frozenset([name for name in needed if purpose.needs[name].required]),
+        required=frozenset([name for name, required in needed.items() if required]),
         requester=said,
         scoping=request.scoping,
         persons=party.persons & purpose.persons,
@@ -186,12 +196,18 @@ def offered_to_tick(
         for name in asked_by_name(provider, forms, catalogue)
         if passes(party, provider.sphere, forms[name])
     }
+    # A register is asked for nothing that nobody ticked
+    asked |= {name for name in forms if purpose.needs[name].registers}
     return tuple([AskedAttribute(name, form) for name, form in forms.items() if name in asked])
 
 
-def unasked_of(request: ServiceRequest, provider: IdentityProvider, catalogue: Catalogue) -> frozenset[AttributeName]:
-    """The attributes of a request for which the provider was not asked, if they are optional: nobody ticked them."""
-    return asked_by_name(provider, [one.name for one in request.asked], catalogue) - {*(request.ticked or ())}
+def unasked_of(
+    request: ServiceRequest, provider: IdentityProvider, purpose: Purpose, catalogue: Catalogue
+) -> frozenset[AttributeName]:
+    """The attributes of a request for which nobody was asked, if they are optional: nobody ticked them."""
+    names = [one.name for one in request.asked]
+    of_registers = {name for name in names if (need := purpose.needs.get(name)) and need.registers}
+    return (asked_by_name(provider, names, catalogue) | of_registers) - {*(request.ticked or ())}
 
 
 def requester(party: RelyingParty, issuer: str, own_name: str) -> Requester:

@@ -163,7 +163,7 @@ class Broker:
         when = signed_in.authenticated_at
         if request.max_age is not None and (not when or now - when > request.max_age):
             raise RequestRefused("The person signed in longer ago than max_age, or nobody knows.", oauth="login_required")
-        if question.attributes:
+        if question.attributes or self._role.waits(request.all_ticked):
             # No session keeps a value, of whatever the citizen would tick
             raise RequestRefused("The purpose needs attributes, which only the country has.", oauth="interaction_required")
         decided = self._judged(login, provider, resumed(signed_in, login.login, now), language, now)

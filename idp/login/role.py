@@ -121,6 +121,9 @@ class Role(Protocol):
     ) -> Judged:
         """Decide what may go of this answer. Raises `AssertionRejected` and its kinds."""
 
+    def waits(self, request: ServiceRequest) -> bool:
+        """Whether registers are asked before an answer is judged."""
+
     def enforces(self, origin: Origin) -> bool:
         """Whether we end the logins of this service that fall short, and tell it of each as of a refusal."""
 

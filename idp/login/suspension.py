@@ -6,9 +6,9 @@ carries one number from its question to its tokens: how many acts of the switchb
 refuses or goes back releases nothing, and may always.
 """
 
-from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER, Name, Switched
+from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER, REGISTER, Name, Switched
 from policies.errors import Replayed, SourceSuspended, Suspended
-from policies.parties import ClientId, IdentityProvider, RequestingNode
+from policies.parties import ClientId, IdentityProvider, RegisterId, RequestingNode
 
 
 class Suspension:
@@ -44,6 +44,10 @@ class Suspension:
     def source_off(self, provider: IdentityProvider) -> bool:
         """Whether an identity provider, its family or its country is off."""
         return self._switches.any_off(*_source(provider))
+
+    def register_off(self, *registers: RegisterId, acts: int | None = None) -> bool:
+        """Whether one of these registers is off, or with `acts` was at any time since."""
+        return bool(registers) and self._switches.any_off(*[(REGISTER, one) for one in registers], acts=acts)
 
     def ended(self, client_id: ClientId, provider: IdentityProvider | None, acts: int) -> bool:
         """Whether what is as old as so many acts ended since: its party, its source or that one's country was switched off.

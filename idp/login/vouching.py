@@ -1,17 +1,33 @@
 """Whether an identity provider's word counts now, and whether it can be asked."""
 
-from idp.login.eligible import Nodes
+from dataclasses import replace
+from datetime import date
+
+from idp.login.eligible import Nodes, unasked_of
+from idp.login.registers import RegisterDesk
 from idp.login.role import Reach
 from idp.login.suspension import Suspension
+from policies.authentication import Offered, ServiceRequest
+from policies.bounded import Bounded
 from policies.errors import PeerUnavailable
 from policies.parties import IdentityProvider, Peer
+from policies.release import Decision, without_unasked
 
 
 class Vouching:
     """One city's knowledge of its sources, as far as anybody knows it at this moment."""
 
-    def __init__(self, nodes: Nodes, suspension: Suspension) -> None:
-        self._nodes, self._suspension = nodes, suspension
+    def __init__(self, nodes: Nodes, suspension: Suspension, registers: RegisterDesk) -> None:
+        self._nodes, self._suspension, self.registers = nodes, suspension, registers
+
+    def decided(
+        self, request: ServiceRequest, provider: IdentityProvider, terms: Bounded, offered: Offered, on: date, now: int
+    ) -> Decision:
+        """What may go of what a provider sent, and of what registers say beside it. Raises `RegisterAway`."""
+        known = replace(offered, sphere=provider.sphere, only_for=provider.saml.only_for)
+        whole = self.registers.supplemented(request, terms, known, on, now)
+        unasked = unasked_of(request, provider, terms.terms.purpose, terms.terms.catalogue)
+        return without_unasked(terms.decide(request.asked, whole, on), unasked)
 
     def digest(self, provider: IdentityProvider, now: int) -> str:
         """The digest of what counts of a country's node or a federation's member, "" of a pinned provider.

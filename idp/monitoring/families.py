@@ -46,6 +46,8 @@ AT_WORK = "ciconia_admission_at_work"
 WAITING = "ciconia_admission_waiting"
 TURNED_AWAY = "ciconia_admission_refused"
 LIMITED = "ciconia_limited"
+REGISTERS = "ciconia_register_answers"
+REGISTER_SECONDS = "ciconia_register_seconds"
 LOGOUTS = "ciconia_logouts"
 DISOWNED = "ciconia_disowned"
 STAGED = "ciconia_ledger_staged"
@@ -80,6 +82,8 @@ _ALL = (
     Family(WAITING, Gauge, "Requests that wait for a place, by lane.", (*TENANT, "lane")),
     Family(TURNED_AWAY, Counter, "Requests answered 503 since the queue was full.", (*TENANT, "lane")),
     Family(LIMITED, Counter, "Requests answered 429, by limit.", (*TENANT, "limit")),
+    Family(REGISTERS, Counter, "Questions to a register, by what came of them.", (*TENANT, "register", "outcome")),
+    Family(REGISTER_SECONDS, Histogram, "How long citizens waited for a register.", (*TENANT, "register")),
     Family(LOGOUTS, Counter, "Tries to tell services of a logout or an event, by outcome.", (*TENANT, "outcome")),
     Family(DISOWNED, Counter, "Sign-ins of which the person said that they did not make them.", TENANT),
     Family(STAGED, Gauge, "Leaves that wait for the sequencer.", TENANT, "livemax"),

@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 from idp.config.setting_types import Limits
 from idp.config.settings import Settings
 from idp.login.states import Decided, Grant
-from idp.monitoring.families import COMMIT, DISOWNED, LIMITED, LOGOUTS, OVERASKED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.monitoring.families import (
+    COMMIT,
+    DISOWNED,
+    LIMITED,
+    LOGOUTS,
+    OVERASKED,
+    REGISTER_SECONDS,
+    REGISTERS,
+    TURNED_AWAY,
+    UNFORESEEN,
+    VERIFICATION,
+)
 from idp.monitoring.measures import OTHER, Measures
 from idp.monitoring.recorder.recorder import LoginParties, Recorder
 from idp.monitoring.refusals import Refusals
@@ -18,9 +29,10 @@ from idp.ports import Commits, Unit
 from idp.server.rate_limits import Rates, Shared
 from idp.server.wrong_answers import Tries
 from idp.system.logs import log_of
+from policies.errors import RegisterAway
 from policies.federations import family_of
 from policies.load import Configuration
-from policies.parties import ProviderId
+from policies.parties import ProviderId, RegisterId
 from policies.release import OVER_ASKED
 
 
@@ -54,6 +66,16 @@ class Watched:
         over = [one.name for one in decided.decision.rulings if one.reason in OVER_ASKED]
         for name in (*over, *([OTHER] if decided.request.unknown else [])):
             self.measures.count(OVERASKED, self.tenant, decided.request.origin.service, name)
+
+    def register_told(self, register: RegisterId, outcome: str, check: str, seconds: float) -> None:
+        """A register was asked in a login, and this came of it. `check` names what failed, else ""."""
+        self.measures.count(REGISTERS, self.tenant, register, outcome)
+        if seconds:
+            self.measures.observe(REGISTER_SECONDS, self.tenant, register, seconds=seconds)
+        if check:
+            self.refusals.line(
+                {"code": RegisterAway.code, "register": register, "outcome": outcome, "check": check}, anybodys=True
+            )
 
     def verified(self, seconds: float) -> None:
         """Judging an answer and deciding took so long."""

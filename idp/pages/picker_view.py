@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from idp.pages.views import PageKind, Text
+from idp.pages.views import PageKind, RegisterText, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,34 @@ class CountryChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedSource:
+    """One of several sources of an attribute: a register, or whoever signs the citizen in (`register` None)."""
+
+    source_id: str
+    register: RegisterText | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OfferedBox:
-    """One optional attribute that the country is asked for only if the citizen ticks it: the form's field `share.NAME`."""
+    """One attribute of which the citizen decides here whether it is asked for, and from whom.
+
+    An optional one has a box, the form's field `share.NAME`. If it has several `sources`, `from.NAME` has the id of the
+    one that is chosen; a `required` one has to have one. `source` is the register of one that has no other.
+    """
 
     name: str
     title: Text
     why: Text
     ticked: bool
+    source: RegisterText | None = None
+    sources: tuple[OfferedSource, ...] = ()
+    required: bool = False
+
+    @property
+    def lacks(self) -> bool:
+        """Whether one of its sources has yet to be chosen."""
+        return self.required and not any(one.chosen for one in self.sources)
 
 
 @dataclass(frozen=True, slots=True)

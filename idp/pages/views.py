@@ -41,6 +41,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterText:
+    """A register that vouches for an attribute: its title, and the titles of what it is told to find the person by."""
+
+    title: Text
+    found_by: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One attribute that would go, in words.
 
@@ -57,6 +65,8 @@ class Item:
     required: bool
     # of one that may be left out: whether its box is ticked, since the citizen ticked it before
     ticked: bool = False
+    # the register that vouches for it; None where whoever signed the citizen in does
+    source: RegisterText | None = None
     # for programs that read the page: the form asked for, the one that goes, its claim, and the reason by its stable name
     asked: str = ""
     form: str = ""
@@ -323,7 +333,7 @@ class ErrorView:
     choose another country while the login lives. `leave` is a path of ours to which a button posts, in place of `back`: it
     ends the login and answers. `retry` is a path of ours at which the sign-in begins anew. `stronger` is there if
     the level was too low. `documentation` is the address of the page that explains the codes, or empty if the operator
-    names none.
+    names none. `register` is one that does not answer: `helper` answers for it, and is reached at `contact`.
     """
 
     language: str
@@ -338,6 +348,9 @@ class ErrorView:
     retry: str = ""
     stronger: Stronger | None = None
     documentation: str = ""
+    register: Text | None = None
+    helper: Text | None = None
+    contact: str = ""
 
     @property
     def kind(self) -> PageKind:

@@ -10,7 +10,8 @@ from enum import StrEnum
 from itertools import chain
 
 from idp.pages.languages import ENGLISH, Language
-from idp.pages.views import Further, Item, Text, WithheldItem
+from idp.pages.views import Further, Item, RegisterText, Text, WithheldItem
+from policies.attribute_register import AttributeRegister
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import ABOUT_A_PERSON, Catalogue
 from policies.forms import FORMS as OF_KINDS
@@ -18,7 +19,7 @@ from policies.forms import AttributeKind, parse_form, said_parameter
 from policies.identifiability import POPULATION, about_one_in, bits_released
 from policies.mandates import Mandate, read_mandates
 from policies.parameters import entries
-from policies.parties import Translated
+from policies.parties import RegisterId, Translated
 from policies.purposes import AskMode, AskRule, Purpose
 from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 from policies.release import Decision, Reason, Ruling, choose
@@ -38,6 +39,7 @@ class Move(StrEnum):
     OPERATOR = "operator"
     SUSPENSION = "suspension"  # the operator, too, but not within minutes
     NODE = "node"
+    REGISTER = "register"
 
 
 # Every code that has a page: first those of `policies.errors`, then those of the endpoints
@@ -60,6 +62,7 @@ MOVES: Mapping[str, Move] = {
     "keys_revoked": Move.OPERATOR,
     "keys_unavailable": Move.OPERATOR,
     "country_unavailable": Move.PROVIDER,
+    "register_unavailable": Move.REGISTER,
     "service_suspended": Move.SUSPENSION,
     "country_suspended": Move.SUSPENSION,
     "not_sent": Move.OPERATOR,
@@ -108,6 +111,15 @@ class Wording:
         """A configuration's text, in the reader's language if it has it. A text of ours is in every language."""
         ours = self.language.ours.get(translated.get(ENGLISH, "")) if len(translated) == 1 else None
         return Text(ours, self.language.tag) if ours else text_in(translated, self.language.tag)
+
+    def register(
+        self, registers: Mapping[RegisterId, AttributeRegister], register_id: str, catalogue: Catalogue
+    ) -> RegisterText | None:
+        """A register, and what it is told; None where it is none."""
+        found = registers.get(RegisterId(register_id))
+        if found is None:
+            return None
+        return RegisterText(self.text(found.title), tuple(self._title(catalogue, name) for name in found.found_by))
 
     def items(self, decision: Decision, purpose: Purpose, catalogue: Catalogue) -> tuple[Item, ...]:
         """The attributes that would go, in the decision's order."""

@@ -40,10 +40,13 @@ _CONTENTS: Mapping[str, frozenset[str]] = {
     "subject": frozenset({"record", "subject"}),
     "login": frozenset({"aud", "iss", "nonce", "sub"}),
 }
-# A source of SAML may name those behind it, and a source in another legal sphere needs a ground
-_OPTIONAL = {"decision": frozenset({"authorities", "person", "transfer"}), "subject": frozenset({"represented"})}
+# A source of SAML may name those behind it, one in another legal sphere needs a ground, and registers have names
+_OPTIONAL = {
+    "decision": frozenset({"authorities", "person", "sources", "transfer"}),
+    "subject": frozenset({"represented"}),
+}
 _RECORD = re.compile("[0-9a-f]{32}")
-_LISTS = frozenset({"names", "asked", "unknown", "withheld", "authorities", "transfer"})
+_LISTS = frozenset({"names", "asked", "unknown", "withheld", "authorities", "sources", "transfer"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The list of those whom a citizen may choose, in a login and for a service that asks for the choice alone."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from heapq import nsmallest
 
 from fastapi import Request
@@ -18,10 +19,11 @@ from idp.web.site import Site
 from policies.attributes import AttributeName
 from policies.authentication import ServiceRequest
 from policies.errors import NotFound, PeerUnavailable, RequestRefused
-from policies.parties import IdentityProvider, ProviderId
+from policies.load.table import IDENTIFIER
+from policies.parties import IdentityProvider, ProviderId, RegisterId
 
-# The field of a box has the attribute's name after it
-SHARE = "share."
+# The field of a box has the attribute's name after it, and so has that of its sources
+SHARE, FROM = "share.", "from."
 REMEMBERED = "__Host-country"
 REMEMBERED_LIFE = 365 * 24 * 3600
 # The longest name of a country in CLDR has 60 characters; the page's own field takes as many as this
@@ -129,6 +131,17 @@ def ticked_in(typed: Mapping[str, str]) -> frozenset[AttributeName]:
     return frozenset(AttributeName(name.removeprefix(SHARE)) for name in typed if name.startswith(SHARE))
 
 
+def with_boxes(asked: ServiceRequest, typed: Mapping[str, str]) -> ServiceRequest:
+    """The request with what a form of its boxes says: what is ticked, and the source of each attribute that has several.
+
+    What was not asked for has no box, whatever the form says; nor has what the service may not have: `ask_for`.
+    """
+    chosen = {one.name: typed.get(FROM + one.name, "") for one in asked.asked}
+    ticked = tuple(one.name for one in asked.asked if one.name in ticked_in(typed) or chosen[one.name])
+    sources = tuple((name, RegisterId(source)) for name, source in chosen.items() if source)
+    return replace(asked, ticked=ticked, chosen=sources)
+
+
 def kept_choice(provider: ProviderId | str) -> Cookie:
     """The cookie of a choice that the citizen asked to keep; "" ends it."""
     return Cookie(REMEMBERED, provider, REMEMBERED_LIFE if provider else 0, "Lax")
@@ -145,6 +158,7 @@ async def typed_in(request: Request, issuer: str) -> dict[str, str]:
     check_same_origin(request, issuer)
     typed = await form(request, MAX_TYPED)
     boxes = {name for name, value in typed.items() if name.startswith(SHARE) and value == "yes"}
+    boxes |= {name for name, value in typed.items() if name.startswith(FROM) and IDENTIFIER.fullmatch(value)}
     found = known(typed, {"q", "remember", "language"} | boxes)
     # Buttons of the same form, for whoever would lose the boxes by a link
     found |= ({"q": ""} if "all" in typed else {}) | ({"remember": "no"} if "forget" in typed else {})

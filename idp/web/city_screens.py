@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from idp.ledger.record_contents import DecidedBy
 from idp.login.city_role import CityRole
 from idp.login.eligible import minimum_level, offered_to_tick
+from idp.login.registers import source_of
 from idp.login.role import Choices, Reach
 from idp.login.states import DECIDED_LIFE, LOGIN_LIFE, Decided
-from idp.pages.picker_view import OfferedBox
+from idp.pages.picker_view import OfferedBox, OfferedSource
 from idp.pages.render import Pages
 from idp.pages.views import ApprovalView, BlockedView, Text, Towards, WithheldItem
 from idp.pages.wording import text_in
 from idp.web.routes.receipt import RECEIPT_PATH
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
-from policies.authentication import Origin, ServiceRequest
+from policies.authentication import AskedAttribute, Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused, SourceSuspended
 from policies.parties import ClientId, IdentityProvider, ProviderId
@@ -67,21 +68,40 @@ class CityScreens:
             return None
         return choices[0][0].provider_id if self.narrowed(request) or self.leaves_out(request) else None
 
-    def offers(
-        self, request: ServiceRequest, providers: Sequence[IdentityProvider], ticked: Collection[str], language: str
-    ) -> tuple[OfferedBox, ...]:
-        """A box for each optional attribute for which one of these providers would be asked."""
+    def offers(self, request: ServiceRequest, asked: Sequence[IdentityProvider], language: str) -> tuple[OfferedBox, ...]:
+        """A box for each optional attribute for which one of these providers, or a register, would be asked.
+
+        And the sources of each attribute that has several: nobody chooses one for the citizen.
+        """
         party, purpose = self._role.registered(request)
-        wording = self._pages.wording(language)
-        return tuple(
-            OfferedBox(
+        wording, registers, catalogue = self._pages.wording(language), self._role.configuration.registers, self._catalogue
+        optional = offered_to_tick(request, party, purpose, asked, catalogue)
+        required = [
+            one
+            for one in request.asked
+            if one.name in party.attributes
+            and (need := purpose.needs.get(one.name))
+            and need.required
+            and len(need.sources) > 1
+        ]
+
+        def box(one: AskedAttribute) -> OfferedBox:
+            need = purpose.needs[one.name]
+            chosen = source_of(request, one.name, need)
+            several = need.sources if len(need.sources) > 1 else ()
+            return OfferedBox(
                 one.name,
-                wording.asked(one.name, one.form, self._catalogue),
+                wording.asked(one.name, one.form, catalogue),
                 wording.why(purpose, one.name),
-                one.name in ticked,
+                one.name in (request.ticked or ()),
+                None if several else wording.register(registers, need.sources[0], catalogue),
+                tuple(
+                    OfferedSource(each, wording.register(registers, each, catalogue), each == chosen) for each in several
+                ),
+                need.required,
             )
-            for one in offered_to_tick(request, party, purpose, providers, self._catalogue)
-        )
+
+        return tuple(map(box, (*required, *optional)))
 
     def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
         """The country that vouches, once it is chosen."""
@@ -130,8 +150,9 @@ class CityScreens:
                     value=lines,
                     required=item.required or decided.shared is not None,
                     ticked=item.name in decided.ticked,
+                    source=wording.register(self._role.configuration.registers, one.register, self._catalogue),
                 )
-                for item, lines in zip(items, values, strict=True)
+                for item, lines, one in zip(items, values, released, strict=True)
             ),
             kept=wording.kept(decision, self._catalogue),
             arrived=wording.titles(self._stays(decided), self._catalogue),

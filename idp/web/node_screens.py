@@ -1,6 +1,6 @@
 """A sending node's pages: the list of this country's identity providers, and the information about what goes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from idp.login.role import Choices
@@ -57,9 +57,7 @@ class NodeScreens:
         """The one that can answer."""
         return choices[0][0].provider_id if len(choices) == 1 else None
 
-    def offers(
-        self, request: ServiceRequest, providers: Sequence[IdentityProvider], ticked: Collection[str], language: str
-    ) -> tuple[OfferedBox, ...]:
+    def offers(self, request: ServiceRequest, asked: Sequence[IdentityProvider], language: str) -> tuple[OfferedBox, ...]:
         """The page that informs has the boxes: this country's identity providers are asked for nothing by name."""
         return ()
 

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_letters, digits
 from typing import Protocol
@@ -93,10 +93,8 @@ class Screens(Protocol):
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The provider that is asked without a list."""
 
-    def offers(
-        self, request: ServiceRequest, providers: Sequence[IdentityProvider], ticked: Collection[str], language: str
-    ) -> tuple[OfferedBox, ...]:
-        """The boxes that come before one of these providers is asked: what nobody ticks, nobody is asked for."""
+    def offers(self, request: ServiceRequest, asked: Sequence[IdentityProvider], language: str) -> tuple[OfferedBox, ...]:
+        """The boxes that come before one of these is asked: what nobody ticks, nobody is asked for."""
 
     def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
         """The country under which the steps of a login are counted."""

@@ -1,13 +1,14 @@
 """A broker with everything around it but HTTP: the demo's configuration, countries that say what they are told, a store."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from connectors.attribute_provider import AttributeProvider
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.signer import NoSigner
@@ -16,10 +17,12 @@ from idp.login.approvals import Approvals
 from idp.login.city_role import CityRole
 from idp.login.finish import Choice
 from idp.login.flow import Broker
+from idp.login.registers import RegisterDesk
 from idp.login.sealing import Sealer
 from idp.login.standing import StandingApprovals
 from idp.login.states import GRANT, Asked, Decided, Grant, Refused, Released, WaitingAnswer
 from idp.login.suspension import Suspension
+from idp.login.vouching import Vouching
 from idp.ports import Unit
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
@@ -30,7 +33,16 @@ from policies.attributes import EXACT, Address, AttributeName
 from policies.authentication import AskedAttribute, Assertion, Offered, Origin, ServiceRequest
 from policies.errors import PeerUnavailable, StoreUnavailable
 from policies.load import Configuration, load
-from policies.parties import EntityId, IdentityProvider, ProviderId, PurposeId, ServiceId, SubjectNamespace, Tenant
+from policies.parties import (
+    EntityId,
+    IdentityProvider,
+    ProviderId,
+    PurposeId,
+    RegisterId,
+    ServiceId,
+    SubjectNamespace,
+    Tenant,
+)
 from tests.idp.memory import MemoryStore
 from tests.idp.switched import MemorySwitches
 from tests.sealing import fixed_keys
@@ -220,6 +232,7 @@ class House:
         store: Watched | None = None,
         change: Callable[[Configuration], Configuration] = lambda made: made,
         switched: Switched | None = None,
+        registers: Mapping[RegisterId, AttributeProvider] | None = None,
         **edits: tuple[str, ...],
     ) -> None:
         self.store = store or Watched()
@@ -232,7 +245,7 @@ class House:
         self.role = CityRole(
             tenant=TENANT,
             configurations=Unchanged(made),
-            nodes=self.nodes,
+            sources=Vouching(self.nodes, suspension, RegisterDesk(made.registers, registers or {}, suspension)),
             issuer=ISSUER,
             own_name="Storkhaven's sign-in",
             template="t",

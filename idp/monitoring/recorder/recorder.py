@@ -25,6 +25,7 @@ from policies.parties import Tenant
 SERVICE, BROKER, COUNTRY = LEGS = ("service", "broker", "country")
 # Steps beside those of `idp.monitoring.steps.LoginStep`
 RECEIVED, TRIED, FAILED, DENIED, SENT = "received", "tried", "failed", "denied", "sent"
+REGISTERS = "registers"
 # The legs on which a step stands, and its name there
 _PLACES: Mapping[str, Sequence[tuple[str, str]]] = {
     "begun": ((SERVICE, "begun"),),
@@ -39,6 +40,7 @@ _PLACES: Mapping[str, Sequence[tuple[str, str]]] = {
     # Not on the service's leg: of what is blocked nobody sees the citizen go on
     DENIED: ((BROKER, DENIED),),
     TRIED: ((BROKER, TRIED),),
+    REGISTERS: ((BROKER, REGISTERS),),
     "token": ((SERVICE, "token"),),
 }
 LOOK_SECONDS, STOP_SECONDS = 1.0, 5.0

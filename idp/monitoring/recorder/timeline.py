@@ -7,7 +7,7 @@ from connectors import checks as of_messages
 from connectors.formats.grammar import written
 from connectors.wire.claims import Json
 from idp.login import check_names as of_logins
-from idp.monitoring.recorder.recorder import DENIED, FAILED, RECEIVED, SENT, SERVICE, TRIED
+from idp.monitoring.recorder.recorder import DENIED, FAILED, RECEIVED, REGISTERS, SENT, SERVICE, TRIED
 from idp.monitoring.recorder.rows import RecordedStep
 from idp.pages.languages import ENGLISH, load_languages
 from idp.pages.wording import MOVES, Move, known_code
@@ -19,6 +19,7 @@ _SAYS: Mapping[str, str] = {
     "asked": "The broker sent the citizen there with its question.",
     RECEIVED: "An answer came back.",
     "answered": "Every check of the answer held.",
+    REGISTERS: "Registers vouched for what comes from them, as far as they were needed and answered.",
     "blocked": "Nothing may go, because something that the service needs is missing.",
     "refused": "The citizen did not share.",
     "cancelled": "The citizen went back.",
@@ -33,6 +34,7 @@ _MOVES: Mapping[str, str] = {
     "begun": Move.CITIZEN,
     "asked": Move.PROVIDER,
     RECEIVED: Move.OPERATOR,
+    REGISTERS: Move.CITIZEN,
     "answered": Move.CITIZEN,
     "blocked": Move.SERVICE,
     "released": Move.CITIZEN,
@@ -45,6 +47,7 @@ WHOSE: Mapping[str, str] = {
     Move.OPERATOR: "the broker's operator",
     Move.SUSPENSION: "the broker's operator, who switched it off",
     Move.NODE: "the node that asked",
+    Move.REGISTER: "the operator of the register",
     NOBODY: "nobody: it is over",
     ELSEWHERE: "somebody else",
 }

@@ -252,6 +252,10 @@ class NodeRole:
             found[LEGAL_IDENTIFIER_NAME] = f"{self._country}/{receiving}/{number if isinstance(number, str) else ''}"
         return found
 
+    def waits(self, request: ServiceRequest) -> bool:
+        """No register is asked."""
+        return False
+
     def enforces(self, origin: Origin) -> bool:
         """A node's services are other countries' nodes: they judge for themselves."""
         return False

@@ -43,8 +43,8 @@ const EVENTS = new Map([
 ]);
 const MEMBERS = ["v", "for", "log", "leaf", "openings", "record", "proof", "promise", "signature"];
 const OPENED = { citizen: ["decision", "login", "sent", "subject"], relying_party: ["login", "sent"] };
-const LISTS = ["names", "asked", "unknown", "withheld", "authorities", "transfer"];
-const OPTIONAL = { decision: ["authorities", "person", "transfer"], subject: ["represented"] };
+const LISTS = ["names", "asked", "unknown", "withheld", "authorities", "sources", "transfer"];
+const OPTIONAL = { decision: ["authorities", "person", "sources", "transfer"], subject: ["represented"] };
 const CONTENTS = {
   decision: ["asked", "bits", "kind", "notice", "path", "record", "source", "time", "unknown", "withheld"],
   login: ["aud", "iss", "nonce", "sub"],

@@ -10,8 +10,8 @@ from idp.ledger.ledger_keys import LedgerKeys, derived, framed
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 
-PARTY, COUNTRY, PROVIDER, KEY, DEVIATION = "party", "country", "provider", "key", "deviation"
-KINDS = (PARTY, COUNTRY, PROVIDER, KEY, DEVIATION)
+PARTY, COUNTRY, PROVIDER, REGISTER, KEY, DEVIATION = "party", "country", "provider", "register", "key", "deviation"
+KINDS = (PARTY, COUNTRY, PROVIDER, REGISTER, KEY, DEVIATION)
 # A moment that no clock reaches, and that is a number of the database
 NEVER = 2**62
 
@@ -39,7 +39,7 @@ class ActLost(StoreUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One switch as it stands: `name` is a client id, an ISO 3166-1 code, or the id of a provider or key.
+    """One switch as it stands: `name` is a client id, an ISO 3166-1 code, or the id of a provider, register or key.
 
     A deviation's is `PROVIDER/DEVIATION`. `number` is that of its last act, -1 where the ledger has none.
     """

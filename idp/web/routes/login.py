@@ -23,7 +23,7 @@ from idp.login.eligible import TRIAL
 from idp.login.finish import Choice
 from idp.login.frontend import Declined, LoginEntrance
 from idp.login.states import Asked
-from idp.monitoring.recorder.recorder import RECEIVED, TRIED
+from idp.monitoring.recorder.recorder import RECEIVED, REGISTERS, TRIED
 from idp.monitoring.steps import LoginStep
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.web.city_site import CitySite
@@ -31,6 +31,7 @@ from idp.web.login_cookies import given_up, new_secret
 from idp.web.lost_logins import finds_login
 from idp.web.overload import step_aside
 from idp.web.page_route import Endpoint, PageRoute
+from idp.web.register_away import register_away
 from idp.web.requests import (
     MAX_MESSAGE_BODY,
     check_navigation,
@@ -45,12 +46,14 @@ from idp.web.routes.decision import asking, blocked_page, ended_by
 from idp.web.site import Site
 from idp.web.stopped import stopped
 from idp.web.threads import run_in_threadpool, threaded
+from policies.authentication import ServiceRequest
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
     BrokerError,
     Closed,
     PeerUnavailable,
+    RegisterAway,
     Replayed,
     RequestRefused,
     Suspended,
@@ -216,9 +219,17 @@ def _live(
             raise AssertionRejected("answer_provider", "an answer at the address of another provider than was asked")
         if fetches and not state.expectation.secret:
             raise Replayed("answer_fetched", "a code or an artifact is used once, and this one was")
-    if fetches:
+    if fetches or site.role.waits(state.request):
         step_aside(request)
     return state, provider
+
+
+def _record(site: Site, request: Request, asked: ServiceRequest) -> None:
+    """What the counted steps of a login do not say."""
+    if site.role.waits(asked):
+        site.record(request, REGISTERS)
+    if asked.origin.frontend in (TRIAL, own_page.NAME):
+        site.record(request, LoginStep.ANSWERED)
 
 
 @finds_login
@@ -252,6 +263,8 @@ def _handle_response(
         spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
         # What was exchanged is not exchanged again, whatever became of it
         left = [site.logins.keep(state.exchanged, now)] if error.used_up else []
+        if isinstance(error, RegisterAway):
+            return register_away(site, request, error, asked, login, left)
         kept = given_up(state.login) if spent else left
         alive = "" if spent else login
         return stopped(
@@ -268,8 +281,7 @@ def _handle_response(
         )
     if not fetches:
         site.watched.verified(time.perf_counter() - began)
-    if asked.origin.frontend in (TRIAL, own_page.NAME):
-        site.record(request, LoginStep.ANSWERED)
+    _record(site, request, asked)
     if isinstance(site, CitySite) and asked.origin.frontend == TRIAL:
         site.record(request, TRIED)
         return trial.tried(site, decided, language, now)

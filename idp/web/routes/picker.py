@@ -26,7 +26,7 @@ from idp.monitoring.steps import LoginStep
 from idp.pages.languages import ENGLISH
 from idp.pages.views import ErrorView, Towards
 from idp.system.addresses import discovered_url, entity_id
-from idp.web.choosing import REMEMBERED, kept_choice, offered, picker, ticked_in, typed_in
+from idp.web.choosing import REMEMBERED, kept_choice, offered, picker, typed_in, with_boxes
 from idp.web.login_cookies import Cookie, chosen_language
 from idp.web.lost_logins import finds_login
 from idp.web.overload import step_aside
@@ -100,9 +100,7 @@ def _at(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
     site.watched.tries.ask(state.login, client_of(request))
     pressed, remember = request.scope["method"] == "POST", typed.get("remember") == "yes"
     if pressed:
-        # What was not asked for has no box, whatever the form says; nor has what the service may not have: `ask_for`
-        ticked = tuple(one.name for one in state.request.asked if one.name in ticked_in(typed))
-        state = replace(state, request=replace(state.request, ticked=ticked))
+        state = replace(state, request=with_boxes(state.request, typed))
     if typed.get("again") == "yes":
         state = replace(state, request=replace(state.request, force_authentication=True))
     provider = ProviderId(request.path_params["provider"])
@@ -176,8 +174,9 @@ def off(
                 if listed and family.provider_id == provider:
                     return _choosing_at(site, request, state, family.saml.discovery, crowded)
             _check_answers(choices, provider)
-            chosen = offered(site, provider, now, choices) if asked_for.ticked is None else None
-            if chosen and site.screens.offers(asked_for, [chosen[0]], (), ENGLISH):
+            chosen = offered(site, provider, now, choices)
+            boxes = site.screens.offers(asked_for, [chosen[0]], ENGLISH) if chosen else ()
+            if chosen and (boxes if asked_for.ticked is None else any(box.lacks for box in boxes)):
                 return show(site, request, state, now, [*crowded, site.logins.keep(state, now)], alone=chosen[0])
             if site.role.provider(provider).pushes:
                 step_aside(request)
@@ -249,8 +248,8 @@ def show(
     forgetting = any(cookie.name == REMEMBERED for cookie in kept)
     asked = [alone] if alone else [one for one, reach in site.role.choices(state.request, now) if reach is Reach.OPEN]
     # A form has all its boxes; a link has none, and what was ticked before stands in the login
-    ticked = ticked_in(typed) if request.scope["method"] == "POST" else state.request.ticked or ()
-    optional = site.screens.offers(state.request, asked, ticked, language)
+    boxed = with_boxes(state.request, typed) if request.scope["method"] == "POST" else state.request
+    optional = site.screens.offers(boxed, asked, language)
     more = "?remember=yes" if typed.get("remember") == "yes" and not optional else ""
     view = picker(
         site,

@@ -1,0 +1,168 @@
+"""The registers of a login: who is asked for which attribute, what each is handed, and what comes of it.
+
+A register is asked after the person signed in, for what the purpose requires and for what the citizen ticked, and only if
+nothing but its word is lacking. It is handed what it finds the person by, where the purpose says so, and nothing else. All
+are asked at once, by their deadlines.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from connectors.attribute_provider import (
+    AnswerRefused,
+    AttributeProvider,
+    Outcome,
+    RegisterAnswer,
+    RegisterQuery,
+    ask_all,
+    asked,
+)
+from idp.login.suspension import Suspension
+from policies.attribute_register import AttributeRegister
+from policies.attributes import Attribute, AttributeName, Value, latin_name
+from policies.authentication import AttributeSource, Offered, ServiceRequest
+from policies.bounded import Bounded
+from policies.errors import RegisterAway
+from policies.parties import RegisterId, RelyingParty
+from policies.purposes import SIGN_IN, Need, Purpose
+from policies.release import NOT_THERE
+
+# What became of a question, for figures and the log: a word, and the check that failed or ""
+Told = Callable[[RegisterId, str, str, float], None]
+ANSWERED, NOTHING, AWAY, REFUSED = "answered", "nothing", "away", "refused"
+# The register says that it does not know the person
+_UNKNOWN = "person_unknown"
+
+
+def source_of(request: ServiceRequest, name: AttributeName, need: Need) -> RegisterId | None:
+    """The source of an attribute in this login. None where it has several and the citizen chose none: nobody else does."""
+    if len(need.sources) == 1:
+        return need.sources[0]
+    return next((source for of, source in request.chosen if of == name and source in need.sources), None)
+
+
+def wanted_of(
+    request: ServiceRequest, party: RelyingParty, purpose: Purpose
+) -> Iterator[tuple[AttributeName, Need, RegisterId | None]]:
+    """The attributes for which anybody is asked, each with its source: what is required, and what was ticked."""
+    ticked = request.ticked or ()
+    for one in request.asked:
+        need = purpose.needs.get(one.name)
+        if need is not None and one.name in party.attributes and (need.required or one.name in ticked):
+            yield one.name, need, source_of(request, one.name, need)
+
+
+def from_registers(request: ServiceRequest, party: RelyingParty, purpose: Purpose) -> Mapping[AttributeName, RegisterId]:
+    """The register of each attribute that comes from one in this login."""
+    wanted = wanted_of(request, party, purpose)
+    return {name: source for name, _, source in wanted if source is not None and source != SIGN_IN}
+
+
+def undecided(request: ServiceRequest, party: RelyingParty, purpose: Purpose) -> tuple[AttributeName, ...]:
+    """The required attributes that have several sources, of which the citizen chose none yet."""
+    return tuple(name for name, _, source in wanted_of(request, party, purpose) if source is None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What one register is asked for."""
+
+    register: AttributeRegister
+    wanted: tuple[AttributeName, ...]
+    handed: Mapping[AttributeName, Value] = field(repr=False)
+
+
+class RegisterDesk:
+    """One tenant's. `providers` ask the `registers`; `told` hears what became of each question, and no value."""
+
+    def __init__(
+        self,
+        registers: Mapping[RegisterId, AttributeRegister],
+        providers: Mapping[RegisterId, AttributeProvider],
+        suspension: Suspension,
+        told: Told = lambda _register, _word, _check, _seconds: None,
+    ) -> None:
+        self.registers, self._providers, self._suspension, self._told = registers, providers, suspension, told
+
+    def supplemented(self, request: ServiceRequest, terms: Bounded, offered: Offered, on: date, now: int) -> Offered:
+        """The same with what the registers say. What the citizen chose a register for comes from nobody else.
+
+        Raises `RegisterAway` where one of a required attribute does not answer, or answers in a way that is refused.
+        """
+        party, purpose = terms.terms.party, terms.terms.purpose
+        sources = from_registers(request, party, purpose)
+        if not sources:
+            return offered
+        others = {*sources, *map(latin_name, sources)}
+        bare = replace(offered, attributes={name: one for name, one in offered.attributes.items() if name not in others})
+        decision = terms.decide(request.asked, bare, on)
+        lacking = {one.name for one in decision.rulings if one.reason in NOT_THERE} & sources.keys()
+        if {*decision.blocked} - lacking:
+            return bare  # nothing will go, so nobody is asked
+        found, said = dict(bare.attributes), dict(bare.sources)
+        away: set[AttributeName] = set()
+        for question, outcome in self._ask(self._questions(lacking, sources, purpose, offered), now):
+            register, wanted = question.register, question.wanted
+            said |= {name: AttributeSource(register.register_id, register.loa) for name in wanted}
+            if isinstance(outcome, RegisterAnswer):
+                said |= {name: AttributeSource(register.register_id, min(outcome.loa, register.loa)) for name in wanted}
+                found |= {name: value for name, value in outcome.attributes.items() if name in wanted}
+            elif outcome is None or outcome.check != _UNKNOWN:
+                away |= {*wanted}
+                if required := [name for name in wanted if purpose.needs[name].required]:
+                    detail, by = f"{register.register_id} has to give {', '.join(required)}", register.controller
+                    raise RegisterAway(detail, register.register_id, register.title, by.name, by.contact)
+        return replace(bare, attributes=found, sources=said, away=frozenset(away))
+
+    def ended(self, attributes: Iterable[Attribute], acts: int) -> bool:
+        """Whether a register that vouches for one of these was switched off since so many acts were known."""
+        registers = {RegisterId(one.register) for one in attributes if one.register}
+        return self._suspension.register_off(*registers, acts=acts)
+
+    def _questions(
+        self,
+        lacking: set[AttributeName],
+        sources: Mapping[AttributeName, RegisterId],
+        purpose: Purpose,
+        offered: Offered,
+    ) -> Iterator[_Question]:
+        for register_id in sorted({sources[name] for name in lacking}):
+            register = self.registers.get(register_id)
+            if register is None:
+                continue
+            finds = register.found_by.keys()
+            # Denied by default: the purpose names all that is handed over, for each attribute
+            of_it = [name for name in sorted(lacking) if sources[name] == register_id and name in register.says]
+            wanted = tuple(name for name in of_it if finds <= {*purpose.needs[name].hand_over})
+            handed = {name: offered.attributes[name] for name in finds if name in offered.attributes}
+            if not wanted:
+                continue
+            if handed.keys() != finds:
+                self._told(register_id, NOTHING, "handed", 0.0)
+                continue
+            yield _Question(register, wanted, handed)
+
+    def _ask(self, questions: Iterator[_Question], now: int) -> Iterator[tuple[_Question, Outcome | None]]:
+        """Each question, and the outcome; None of a register that is switched off, or that nobody can ask."""
+        begun = time.monotonic()
+        asking: dict[RegisterId, tuple[_Question, tuple[AttributeProvider, RegisterQuery]]] = {}
+        for one in questions:
+            register_id = one.register.register_id
+            provider = self._providers.get(register_id)
+            if provider is None or self._suspension.register_off(register_id):
+                self._told(register_id, AWAY, "suspended", 0.0)
+                yield one, None
+            else:
+                asking[register_id] = one, (provider, asked(one.handed, one.wanted, now))
+        outcomes = ask_all([each for _, each in asking.values()])
+        for register_id, (one, _) in asking.items():
+            outcome = outcomes[register_id]
+            if isinstance(outcome, RegisterAnswer):
+                self._told(register_id, ANSWERED, "", time.monotonic() - begun)
+            else:
+                unknown = outcome.check == _UNKNOWN
+                word = NOTHING if unknown else REFUSED if isinstance(outcome, AnswerRefused) else AWAY
+                self._told(register_id, word, outcome.check, time.monotonic() - begun)
+            yield one, outcome
