@@ -26,6 +26,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import Form
 from policies.catalogue import STANDARD
 from policies.forms import form_title
+from policies.persons import PersonKind
 from policies.purposes import Basis, Rights
 from policies.release import Reason
 from policies.signed_in import SIGNED_IN
@@ -40,6 +41,7 @@ BUILT = {
     *(f"basis.{basis}" for basis in Basis),
     *(f"reason.{reason}" for reason in Reason),
     *(f"loa.{level.label}" for level in LevelOfAssurance),
+    *(f"countries.{kind}" for kind in PersonKind),
     *(f"refused.{ending}.{part}" for ending in Ending for part in ("title", "text", "text_node")),
     *(f"post.{towards}.{part}" for towards in Towards for part in ("title", "text")),
     *(f"form.{form}.{part}" for form in (*FORMS, "other") for part in ("title", "only")),
