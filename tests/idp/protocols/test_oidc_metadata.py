@@ -103,7 +103,10 @@ def test_refresh_tokens_are_named_once_a_client_has_them() -> None:
     assert "offline_access" in listed("scopes_supported", city)
 
 
-ASKED_BY_VALUE = {"resident_of": "Storkhaven", "age_in": "18,25", "nationality_in": "EE,LV", "nationalities_only": "EE,LV"}
+ASKED_BY_VALUE = {
+    **dict.fromkeys(("resident_of", "legal_address_resident_of", "represented_address_resident_of"), "Storkhaven"),
+    **{"age_in": "18,25", "nationality_in": "EE,LV", "nationalities_only": "EE,LV"},
+}
 
 
 def test_every_claim_that_is_listed_is_known() -> None:
