@@ -211,24 +211,28 @@ def hanging() -> Iterator[int]:
 
         thread = threading.Thread(target=take)
         thread.start()
-        yield listening.getsockname()[1]
-        stop.set()
-        thread.join()
-        for one in held:
-            one.close()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            stop.set()
+            thread.join()
+            for one in held:
+                one.close()
 
 
 @pytest.mark.spec("issue 33 item 3; security.md 3")
 def test_a_register_that_hangs_costs_its_deadline_and_then_nothing(visitor: Visitor, tmp_path: Path) -> None:
     with hanging() as port, taking(visitor, tmp_path, f"postgresql://x@127.0.0.1:{port}/city", deadline=1):
-        taken = []
-        for _ in range(4):
+
+        def seconds() -> float:
             fields = visitor.signs_in(visitor.asked(visitor.login()))
             begun = time.monotonic()
             assert visitor.returns(fields).heading == "A register does not answer"
-            taken.append(time.monotonic() - begun)
-        assert min(taken[:3]) >= 0.9, "each waits for it"
-        assert taken[3] < min(taken[:3]), "the breaker is open: nobody is asked"
+            return time.monotonic() - begun
+
+        assert seconds() >= 1, "the first waits for it"
+        # A connection is given up later than a citizen waits: three of them open the breaker, and nobody waits any more
+        assert any(seconds() < 1 for _ in range(20))
 
 
 @pytest.mark.spec("issue 33 item 3; decisions.md 31")
