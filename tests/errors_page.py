@@ -18,7 +18,6 @@ from connectors import checks as of_messages
 from connectors.addresses import FetchError
 from connectors.request_checks import PeerRequestRefused
 from idp.login import check_names as of_logins
-from idp.pages.new_phrases import NEW_PHRASES
 from idp.pages.phrases import english_phrases
 from idp.pages.wording import MOVES, SHOWN_AS
 from policies.errors import AssertionRejected, BrokerError
@@ -71,7 +70,7 @@ def read_words(text: str) -> Words:
 def page_texts() -> Mapping[str, Mapping[str, str]]:
     """The citizen's texts of each code, and of each mover."""
     found: dict[str, dict[str, str]] = {}
-    for key, phrase in {**NEW_PHRASES, **english_phrases().texts}.items():
+    for key, phrase in english_phrases().texts.items():
         if key.startswith("error.") and key.count(".") == 2:
             _, name, part = key.split(".")
             found.setdefault(name, {})[part] = phrase

@@ -15,7 +15,6 @@ from babel.core import UnknownLocaleError
 from connectors.wire.folding import folded
 from idp.pages.cldr import Writing, writing
 from idp.pages.collation import SortKey, sort_key
-from idp.pages.new_phrases import NEW_PHRASES
 from idp.pages.phrases import Phrases, english_phrases, translated_phrases
 
 ENGLISH = "en"
@@ -108,7 +107,7 @@ class Language:
 
     def say(self, key: str, **parts: str) -> str:
         """The phrase under `key` with its parts put in: plain text that templates escape. Raises KeyError for no phrase."""
-        return (self.phrases[key] if key in self.phrases else NEW_PHRASES[key]).format(**parts)
+        return self.phrases[key].format(**parts)
 
     def count(self, key: str, number: int) -> str:
         """The phrase under `key` for this number. Raises KeyError for no phrase."""

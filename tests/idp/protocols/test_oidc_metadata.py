@@ -105,7 +105,9 @@ def test_refresh_tokens_are_named_once_a_client_has_them() -> None:
 
 ASKED_BY_VALUE = {
     **dict.fromkeys(("resident_of", "legal_address_resident_of", "represented_address_resident_of"), "Storkhaven"),
-    **{"age_in": "18,25", "nationality_in": "EE,LV", "nationalities_only": "EE,LV"},
+    "age_in": "18,25",
+    "nationality_in": "EE,LV",
+    "nationalities_only": "EE,LV",
 }
 
 
