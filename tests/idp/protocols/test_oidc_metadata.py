@@ -103,12 +103,14 @@ def test_refresh_tokens_are_named_once_a_client_has_them() -> None:
     assert "offline_access" in listed("scopes_supported", city)
 
 
-ASKED_BY_VALUE = {
-    **dict.fromkeys(("resident_of", "legal_address_resident_of", "represented_address_resident_of"), "Storkhaven"),
-    "age_in": "18,25",
-    "nationality_in": "EE,LV",
-    "nationalities_only": "EE,LV",
+_BY_SORT = {
+    "Storkhaven": ("resident_of", "legal_address_resident_of", "represented_address_resident_of"),
+    "18,25": ("age_in", "represented_birthdate_age_in"),
+    "EE,LV": ("nationality_in", "nationalities_only"),
+    "tax": ("mandate_may_act",),
+    "5000 EUR": ("mandate_limit_at_least",),
 }
+ASKED_BY_VALUE = {claim: value for value, claims in _BY_SORT.items() for claim in claims}
 
 
 def test_every_claim_that_is_listed_is_known() -> None:

@@ -33,7 +33,9 @@ def test_where_that_country_is_asked_by_post_the_first_page_posts(visitor: Visit
 
 
 def test_a_purpose_for_one_country_sends_straight_there(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
-    with stage.other_broker(tmp_path / "b", {PURPOSE: ("basis =", 'countries = ["EE"]\nbasis =')}) as visitor.port:
+    with stage.other_broker(
+        tmp_path / "b", {PURPOSE: ('basis = "public', 'countries = ["EE"]\nbasis = "public')}
+    ) as visitor.port:
         answer = visitor.authorize()
         assert answer.status == 303
         assert answer.headers["location"].startswith(f"{stage.country_base}/sso?")
