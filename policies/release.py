@@ -240,7 +240,8 @@ class _Terms:
         if name in offered.away:
             return Reason.REGISTER_AWAY
         if name not in offered.attributes or (source.register_id if source else SIGN_IN) not in need.sources:
-            return Reason.NOT_AVAILABLE if source is None and SIGN_IN in need.sources else Reason.NOT_IN_REGISTER
+            sign_in = need.sources == (SIGN_IN,) or (source is None and SIGN_IN in need.sources)
+            return Reason.NOT_AVAILABLE if sign_in else Reason.NOT_IN_REGISTER
         level = level_of_attribute(source.loa, offered.loa) if source else offered.loa
         return Reason.SOURCE_UNSURE if level < self.purpose.level_of(name) else None
 
