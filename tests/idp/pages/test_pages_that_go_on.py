@@ -42,7 +42,7 @@ def test_who_chose_the_end_reads_that_nothing_was_shared(pages: Pages, ending: E
 @pytest.mark.parametrize("stay", ["/login/L1/stay", ""])
 def test_the_last_page_names_what_goes_and_leads_to_paths_of_ours_alone(pages: Pages, stay: str) -> None:
     went = (Text("Date of birth: whether 18 or older", "en"),)
-    view = LastView("en", SERVICE, Towards.SERVICE, "/login/L1/onward", stay, None, went, "/receipt", "/receipt.json")
+    view = LastView("en", SERVICE, Towards.SERVICE, "/login/L1/onward", stay, None, went, "", "/receipt", "/receipt.json")
     page = Read(pages.last(view))
     assert page.words("//main//li") == "Date of birth: whether 18 or older"
     assert "nothing has been sent yet" in page.words()

@@ -40,7 +40,10 @@ DICTIONARIES = {
 # Debian has no dictionary of hunspell for these
 WITHOUT = {"fi", "mt", "zh-Hans", "zh-Hant"}
 # Names and words of computing, which are the same everywhere
-EVERYWHERE = {"JavaScript", "PIN", "QR", "UTC", "eID", "id", "json", "log", "receipt", "token", "userinfo", "vkey"}
+EVERYWHERE = {
+    *("EORI", "JavaScript", "LEI", "PIN", "QR", "SEED", "SIC", "UTC", "eID", "id", "json", "log", "receipt"),
+    *("token", "userinfo", "vkey"),
+}
 FOLDER = Path("/usr/share/hunspell")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019\u00b7-][^\W\d_]+)*")
 

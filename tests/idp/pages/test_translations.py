@@ -71,6 +71,7 @@ SAME_WORD = {
     "approval.service": {"fr"},
     "duration.week.0": {"nl"},
     "error.code": {"de", "fr", "nl"},
+    "error.register": {"da", "de", "nl", "sk", "sl", "sv"},
     "front.operator": {"pl"},
     "me.pages": {"fr"},
     "value.no": {"es", "it"},
