@@ -48,7 +48,7 @@ def check_taken(kind: PersonKind, provider: IdentityProvider) -> None:
 def told_by_attributes(
     provider: IdentityProvider, offered: Mapping[AttributeName, Value]
 ) -> tuple[PersonKind, ActingFor | None]:
-    """What a national provider says by the attributes that its registration maps: whom the person acts for, or nobody.
+    """The word of a national provider by the attributes that its registration maps: whom the person acts for, or nobody.
 
     A company that signs in by itself has `legal_person_identifier` too: which of both it is says the registration, that
     takes one of them. Raises `AssertionRejected`.

@@ -238,7 +238,7 @@ class EidasConnector:
         return Examined(judged, assertion.subject.name_format, assertion.subject.value, said)
 
     def _identifiers(self, kind: PersonKind, assertion: EidasAssertionMessage) -> tuple[str, str]:
-        """Whoever signed in, and whoever is represented ("" where nobody is)."""
+        """The identifiers of the person who signed in, and of the one who is represented ("" where nobody is)."""
         plain = LEGAL_PERSON_IDENTIFIER if LEGAL_PERSON in assertion.sets else PERSON_IDENTIFIER
         uris = (acting(PERSON_IDENTIFIER), plain) if kind.acts else (plain,)
         here, there = self._country, self._provider.country

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from connectors.formats.stork.registry import BASE, MANDATE
-from connectors.formats.stork.values import Said, StorkComplex, complex_of
+from connectors.formats.stork.values import StorkComplex, StorkSaid, complex_of
 from connectors.mapping import birthdate
 from connectors.stork_person import identifier_between
 from connectors.wire.text import is_plain
@@ -34,7 +34,7 @@ Parts = tuple[tuple[str, str | StorkComplex], ...]
 
 
 def represented(
-    said: Mapping[str, Said], acting: str, *, sending: str, receiving: str | None
+    said: Mapping[str, StorkSaid], acting: str, *, sending: str, receiving: str | None
 ) -> tuple[PersonKind, str, dict[AttributeName, Value]]:
     """The kind of a sign-in, the identifier of the one for whom the person `acting` acts, and what a mandate says of them.
 
@@ -67,7 +67,7 @@ def represented(
 
 
 def mandate_value(represented: StorkComplex, acting: StorkComplex, mandates: Sequence[Mandate]) -> StorkComplex:
-    """What we say of somebody who acts for another."""
+    """Our answer about somebody who acts for another."""
     contents = tuple(("mandateContent", one) for mandate in mandates for one in _contents(mandate))
     return StorkComplex((("represented", represented), ("representative", acting), *contents))
 

@@ -15,7 +15,7 @@ from connectors.eidas_checks import identifier_of
 from connectors.formats.eidas.registry import PERSON_IDENTIFIER
 from connectors.formats.eidas.values import EidasValue
 from connectors.formats.stork.registry import ATTRIBUTES, AVAILABLE, NOT_AVAILABLE
-from connectors.formats.stork.values import Said, StorkComplex, StorkText, complex_of, texts_of
+from connectors.formats.stork.values import StorkComplex, StorkSaid, StorkText, complex_of, texts_of
 from connectors.mapping import birthdate, several
 from connectors.wire.text import MAX_VALUE, is_plain
 from policies.attributes import Address, AttributeName, Value
@@ -35,7 +35,7 @@ def identifier_between(texts: Sequence[str], *, sending: str, receiving: str | N
     return identifier_of(said, PERSON_IDENTIFIER, sending=sending, receiving=receiving)
 
 
-def offered_attributes(said: Mapping[str, Said], catalogue: Catalogue) -> dict[AttributeName, Value]:
+def offered_attributes(said: Mapping[str, StorkSaid], catalogue: Catalogue) -> dict[AttributeName, Value]:
     """The attributes that an answer offers, under the catalogue's names. Dropped: what is too long, or has controls."""
     found: dict[AttributeName, Value] = {}
     for name, row in catalogue.attributes.items():
@@ -45,7 +45,7 @@ def offered_attributes(said: Mapping[str, Said], catalogue: Catalogue) -> dict[A
     return found
 
 
-def _read(row: AttributeType, said: Mapping[str, Said]) -> Value | None:
+def _read(row: AttributeType, said: Mapping[str, StorkSaid]) -> Value | None:
     texts = texts_of(said, row.stork)
     if row.kind is AttributeKind.MANDATE:
         return None
@@ -77,14 +77,14 @@ def _address(value: StorkComplex) -> Address | None:
     return address if all(is_plain(part) for part in parts if part) and len(street) <= MAX_VALUE else None
 
 
-def stork_value(row: AttributeType, value: Value, latin: str = "") -> Said:
-    """What we say of an attribute: its value in STORK's form, or that it is not available in one."""
+def stork_value(row: AttributeType, value: Value, latin: str = "") -> StorkSaid:
+    """Our answer about an attribute: its value in STORK's form, or that it is not available in one."""
     values = _written(row, value, latin)
     # A represented person's have no name of their own: they stand within a mandate
     known = ATTRIBUTES.get(row.stork)
     texts = [one.text for one in values if isinstance(one, StorkText)]
     said = values and (known is None or all(map(known.is_value, texts)))
-    return Said(AVAILABLE, values) if said else Said(NOT_AVAILABLE)
+    return StorkSaid(AVAILABLE, values) if said else StorkSaid(NOT_AVAILABLE)
 
 
 def _written(row: AttributeType, value: Value, latin: str) -> tuple[StorkText | StorkComplex, ...]:

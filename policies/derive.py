@@ -129,7 +129,7 @@ def _of_set(values: tuple[str, ...], form: Form) -> Value | None:
 
 
 def _of_mandates(value: Value, form: Form, on: date) -> bool | None:
-    """Of amounts nothing is said where no mandate in question has a limit of that currency."""
+    """Nothing is said about amounts where no mandate in question has a limit of that currency."""
     fault = fault_of(read_mandates(value) or (), form, on)
     return None if fault == "mandate_without_limit" else not fault
 

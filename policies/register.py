@@ -64,7 +64,7 @@ class Processing:
         return (*found, *dict.fromkeys(self._crossings()), *self._handed())
 
     def _handed(self) -> Iterator[str]:
-        """What registers are told so that they find the person."""
+        """The attributes that registers are told, so that they find the person."""
         for register in self.registers.values():
             said = ", ".join(self.titles[name] for name in register.found_by)
             yield f"{said} to {register.title['en']}, which finds the person by it"

@@ -27,7 +27,7 @@ _NONE = "no list of all nodes is held: it was never fetched, or its registration
 Approved = frozenset[tuple[str, str, str]]
 
 
-class NodeList(Protocol):
+class ListedNodes(Protocol):
     """The list on which some nodes rest."""
 
     def trouble(self, now: int) -> FetchError | None:
@@ -65,7 +65,7 @@ class HeldList:
     approved: Approved = frozenset()
 
     def node(self, peer: Peer, role: Role) -> ListedNode | None:
-        """What the list says of a node. Another country's node of the same name is another one."""
+        """The list's word about a node. Another country's node of the same name is another one."""
         wanted = role, peer.entity_id, peer.country
         return next((one for one in self.found.nodes if (one.role, one.entity_id, one.country) == wanted), None)
 
@@ -135,7 +135,7 @@ def check_listed(held: HeldList | None, peer: Peer, role: Role, now: int) -> Non
 
 
 def waiting_of(held: HeldList | None, peers: Iterable[Peer], role: Role, now: int) -> WaitingList | None:
-    """What a list adds of the nodes that rest on it; None where it adds nothing, or holds no longer."""
+    """The nodes that a list adds, of those that rest on it; None where it adds nothing, or holds no longer."""
     if held is None or end_of(held.found) <= now:
         return None
     new: list[tuple[str, str]] = []

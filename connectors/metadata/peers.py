@@ -28,7 +28,7 @@ from connectors.metadata.judgement import (
     facts_of_node,
     signed_octets,
 )
-from connectors.metadata.listed import NodeList, NoList
+from connectors.metadata.listed import ListedNodes, NoList
 from connectors.metadata.pinned_provider import misconfigured
 from connectors.metadata.signers import metadata_keys
 from connectors.profiles import Profile
@@ -133,7 +133,7 @@ class Peers:
         max_validity: int = NODE_VALIDITY,
         timeout: float = TIMEOUT,
         own: Callable[[], Collection[int]] = frozenset,
-        node_list: NodeList | None = None,
+        node_list: ListedNodes | None = None,
     ) -> None:
         self._peers, self._role, self._copies, self._fetcher = dict(peers), role, copies, fetcher
         self._own, self._list = own, node_list or NoList()

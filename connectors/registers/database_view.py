@@ -105,7 +105,7 @@ class RegisterView:
         return self._judge.answer(query, said, now, query.query_id, issued_at=now, ends=now + MAX_AGE)
 
     def faults(self) -> Sequence[str]:
-        """What is wrong with the view as it is now, for an operator. It asks no row. Raises `PeerUnavailable`."""
+        """The faults of the view as it is now, for an operator. It asks no row. Raises `PeerUnavailable`."""
         names = (*self._register.attributes, *self._register.found_by.values())
         view = table(self._view.view, *map(column, names), schema=self._view.schema or None)
         with self._reading(time.monotonic() + self.seconds) as connection:

@@ -11,7 +11,7 @@ from idp.application.change_desk import ActRefused, Identity, account, read_sign
 from idp.application.operator_acts import place, within
 from idp.audit.grants import Grants, grant_of, number_of
 from idp.changes.history import History
-from idp.changes.mandates import ERASURE, GRANT, NEEDED, Mandate, Mandates
+from idp.changes.mandates import ERASURE, GRANT, NEEDED, Mandates, OfficersMandate
 from idp.citizen.erasures import Erasures
 from idp.config.settings import Settings
 from idp.ledger.canonical_json import Json
@@ -34,7 +34,7 @@ LONGEST_GRANT, LONGEST_PERIOD = 92 * 86400, 366 * 86400
 class Step:
     """A mandate after a step, who made it, who has signed by now, and the erasure that it began."""
 
-    mandate: Mandate
+    mandate: OfficersMandate
     who: str
     officers: tuple[str, ...]
     erasure: PendingErasure | None = None
@@ -141,7 +141,7 @@ class MandateDesk:
         except StoreUnavailable:
             return
 
-    def _of(self, mandate_id: bytes, kind: str) -> Mandate:
+    def _of(self, mandate_id: bytes, kind: str) -> OfficersMandate:
         try:
             found = self.mandates.of(mandate_id)
         except NotFound:
@@ -158,12 +158,14 @@ class MandateDesk:
             raise ActRefused("operators/ of what is in force names fewer than two persons: add their keys, and apply that.")
         return operators
 
-    def _refuse(self, mandate: Mandate, identity: Identity, reason: str, what: str, now: int, who: str = "") -> NoReturn:
+    def _refuse(
+        self, mandate: OfficersMandate, identity: Identity, reason: str, what: str, now: int, who: str = ""
+    ) -> NoReturn:
         claimed = f" (as {identity.name})" if not who and IDENTIFIER.fullmatch(identity.name) else ""
         self._tell(mandate, REFUSED, who or account(), f"{reason}{claimed}", now)
         raise ActRefused(f"It is refused, and that is on record: {reason}: {what}")
 
-    def _tell(self, mandate: Mandate, act: str, who: str, reason: str, now: int) -> None:
+    def _tell(self, mandate: OfficersMandate, act: str, who: str, reason: str, now: int) -> None:
         shown = grant_of(mandate, {}) if mandate.kind == GRANT else None
         self.record(
             draft_mandate(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, select
 
-from idp.changes.mandates import GRANT, Mandate, Mandates
+from idp.changes.mandates import GRANT, Mandates, OfficersMandate
 from idp.ledger.canonical_json import Json
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.operator_records import REFUSED, USED, draft_mandate
@@ -171,7 +171,7 @@ class Grants:
         )
 
 
-def grant_of(mandate: Mandate, operators: Operators) -> AuditorGrant:
+def grant_of(mandate: OfficersMandate, operators: Operators) -> AuditorGrant:
     """The grant that a mandate is."""
     facts = mandate.facts
     return AuditorGrant(

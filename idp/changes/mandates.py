@@ -31,7 +31,7 @@ NEEDED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Mandate:
+class OfficersMandate:
     """A document, its signatures by name, when it was ended (0: it was not), how often it was used, and when last."""
 
     mandate: bytes
@@ -72,39 +72,39 @@ class Mandates:
         self._engine, self._tenant, self._origin = engine, tenant, keys.origin
         self._key = derived(keys.rows, b"", b"mandates", tenant.encode())
 
-    def drafted(self, kind: str, facts: Mapping[str, Json]) -> Mandate:
+    def drafted(self, kind: str, facts: Mapping[str, Json]) -> OfficersMandate:
         """A new mandate that nobody has signed. It is kept by `add`."""
         mandate = urandom(ID_BYTES)
         said: dict[str, Json] = {**facts, "id": mandate.hex(), "kind": kind, "log": self._origin, "v": 1}
-        return Mandate(mandate, kind, jcs(said), {})
+        return OfficersMandate(mandate, kind, jcs(said), {})
 
-    def add(self, mandate: Mandate) -> None:
+    def add(self, mandate: OfficersMandate) -> None:
         """Keep a new mandate."""
         key = {"tenant": self._tenant, "mandate": mandate.mandate, "kind": mandate.kind}
         row = {**key, "document": mandate.document.decode(), **self._rest(mandate)}
         with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
             connection.execute(insert(tables.mandates).values(row))
 
-    def signed(self, mandate: bytes, who: str, signature: bytes) -> Mandate:
+    def signed(self, mandate: bytes, who: str, signature: bytes) -> OfficersMandate:
         """Add a signature, which the caller verified. Raises `NotFound`."""
         return self._changed(mandate, lambda one: replace(one, signatures={**one.signatures, who: signature.decode()}))
 
-    def end(self, mandate: bytes, now: int) -> Mandate:
+    def end(self, mandate: bytes, now: int) -> OfficersMandate:
         """End a mandate for good. Raises `NotFound`."""
         return self._changed(mandate, lambda one: replace(one, ended=one.ended or now))
 
-    def count(self, mandate: bytes, now: int) -> Mandate:
+    def count(self, mandate: bytes, now: int) -> OfficersMandate:
         """Count a use. Raises `NotFound`."""
         return self._changed(mandate, lambda one: replace(one, used=one.used + 1, used_last=now))
 
-    def of(self, mandate: bytes) -> Mandate:
+    def of(self, mandate: bytes) -> OfficersMandate:
         """The mandate of this id. Raises `NotFound`, also for a row that we did not write."""
         found = next((one for one in self.listed() if one.mandate == mandate), None)
         if found is None:
             raise NotFound("there is no grant or erasure of this id")
         return found
 
-    def listed(self, kind: str = "") -> tuple[Mandate, ...]:
+    def listed(self, kind: str = "") -> tuple[OfficersMandate, ...]:
         """All of a kind, or of each."""
         table = tables.mandates.c
         query = select(tables.mandates).where(table.tenant == self._tenant).order_by(table.mandate)
@@ -113,7 +113,7 @@ class Mandates:
         found = (self._believed(row) for row in rows)
         return tuple(one for one in found if one is not None and kind in ("", one.kind))
 
-    def _changed(self, mandate: bytes, change: Callable[[Mandate], Mandate]) -> Mandate:
+    def _changed(self, mandate: bytes, change: Callable[[OfficersMandate], OfficersMandate]) -> OfficersMandate:
         table = tables.mandates.c
         here = (table.tenant == self._tenant, table.mandate == mandate)
         with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
@@ -125,20 +125,22 @@ class Mandates:
             connection.execute(update(tables.mandates).where(*here).values(self._rest(fresh)))
         return fresh
 
-    def _rest(self, one: Mandate) -> dict[str, object]:
+    def _rest(self, one: OfficersMandate) -> dict[str, object]:
         told = jcs(dict(one.signatures)).decode()
         used = {"used": one.used, "used_last": one.used_last}
         return {"signatures": told, "ended": one.ended, **used, "seal": self._seal(one)}
 
-    def _believed(self, row: Row[tuple[object, ...]]) -> Mandate | None:
+    def _believed(self, row: Row[tuple[object, ...]]) -> OfficersMandate | None:
         try:
             signatures = json.loads(row.signatures)
         except ValueError:
             return None
-        found = Mandate(row.mandate, row.kind, row.document.encode(), signatures, row.ended, row.used, row.used_last)
+        found = OfficersMandate(
+            row.mandate, row.kind, row.document.encode(), signatures, row.ended, row.used, row.used_last
+        )
         return found if hmac.compare_digest(self._seal(found), row.seal) else None
 
-    def _seal(self, one: Mandate) -> bytes:
+    def _seal(self, one: OfficersMandate) -> bytes:
         numbers = [str(each).encode() for each in (one.ended, one.used, one.used_last)]
         parts = (one.mandate, one.kind.encode(), one.document, jcs(dict(one.signatures)), *numbers)
         return hmac.digest(self._key, framed(*parts), "sha256")

@@ -16,12 +16,12 @@ from idp.changes.bundle import SETTINGS, Bundle
 from idp.changes.guard import FOUR_EYES, WHOLE, Requirement, requirements
 from idp.changes.trust import KeyChange, key_changes
 from idp.ledger.canonical_json import Json, jcs
-from policies.compare import Change, Comparison, compare
 from policies.identifiability import about_one_in, bits_needed
 from policies.load import Configuration, examine
 from policies.operators import Operators
 from policies.parties import PurposeId, RelyingParty
-from policies.worlds import sources_of
+from policies.simulation.compare import Change, Comparison, compare
+from policies.simulation.worlds import sources_of
 
 
 def stopped(old: Configuration, new: Configuration) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is held of federations and of the list of all nodes: does it count, for how long, was the last fetch refused."""
+"""The copies of federations and of the list of all nodes: does each count, how long, was the last fetch refused."""
 
 from collections.abc import Iterator
 

@@ -71,7 +71,7 @@ def minimum_level(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance
 
 
 def reached(provider: IdentityProvider, said: str, loa: LevelOfAssurance, known: Vocabulary) -> Reached:
-    """What a sign-in is worth of which a provider said this name: `loa`, and a rung of the service's own vocabulary.
+    """The worth of a sign-in of which a provider said this name: `loa`, and a rung of the service's own vocabulary.
 
     A scheme is notified by its registration; a country's node says it itself.
     """
@@ -129,7 +129,7 @@ class Eligible:
 
 
 def one_of_each(choices: Choices) -> Choices:
-    """Of a node that moved and the one whose place it takes, one: the newer where it can be asked, or neither can."""
+    """One of a node that moved and the one whose place it takes: the newer where it can be asked, or neither can."""
     reach = {one.provider_id: reached for one, reached in choices}
     left = {
         one.provider_id if reached is not Reach.OPEN and reach[one.instead_of] is Reach.OPEN else one.instead_of

@@ -67,7 +67,7 @@ def undecided(request: ServiceRequest, party: RelyingParty, purpose: Purpose) ->
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What one register is asked for."""
+    """The question to one register."""
 
     register: AttributeRegister
     wanted: tuple[AttributeName, ...]

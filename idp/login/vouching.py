@@ -23,7 +23,7 @@ class Vouching:
     def decided(
         self, request: ServiceRequest, provider: IdentityProvider, terms: Bounded, offered: Offered, on: date, now: int
     ) -> Decision:
-        """What may go of what a provider sent, and of what registers say beside it. Raises `RegisterAway`."""
+        """The decision about what a provider sent, and of what registers say beside it. Raises `RegisterAway`."""
         known = replace(offered, sphere=provider.sphere, only_for=provider.saml.only_for)
         whole = self.registers.supplemented(request, terms, known, on, now)
         unasked = unasked_of(request, provider, terms.terms.purpose, terms.terms.catalogue)

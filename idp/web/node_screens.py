@@ -90,7 +90,7 @@ class NodeScreens:
         return self._pages.inform(view)
 
     def _items(self, decision: Decision, request: ServiceRequest, language: str) -> tuple[Item, ...]:
-        """What goes, in words."""
+        """The attributes that go, in words."""
         wording, required = self._pages.wording(language), {one.name for one in decision.rulings if one.required}
         items = [
             replace(

@@ -72,7 +72,7 @@ def _stronger(site: Site, error: AssuranceTooLow, asked: ServiceRequest, means: 
 
 
 def _means(site: Site, asked: ServiceRequest, login: str, answered: str, language: str, now: int) -> Means:
-    """Whoever reaches what is needed in this login, each with a link of ours: a family leads to the list."""
+    """The providers that reach what is needed in this login, each with a link of ours: a family leads to the list."""
     if not login:
         return ()
     wording, choices = site.wording(language), site.role.choices(asked, now)

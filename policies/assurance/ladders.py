@@ -60,7 +60,7 @@ def at(level: LevelOfAssurance, *, notified: bool = False) -> Assurance:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a name stands for, and who says so: `law`, a `standard`, or the `policy` of an operator."""
+    """The meaning of a name, and who says so: `law`, a `standard`, or the `policy` of an operator."""
 
     assurance: Assurance
     basis: str
@@ -111,7 +111,7 @@ class Ladder:
 
     @property
     def levels(self) -> Mapping[str, LevelOfAssurance]:
-        """What a provider that speaks so says by each name. A name that reaches no level is left out."""
+        """The level that a provider of this ladder says by each name. A name that reaches no level is left out."""
         found = [(name, rung.reaches.assurance.level) for rung in self.rungs for name in rung.names]
         return {name: level for name, level in found if level is not None}
 
@@ -170,7 +170,7 @@ def level_of_attribute(source: LevelOfAssurance, sign_in: LevelOfAssurance) -> L
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LadderStep:
     """One step of a mapping, and the text that it rests on."""
 
     says: str
@@ -183,7 +183,7 @@ class Mapped:
     """Where some names lead on another ladder: the rung, None where to none, the steps, and what is lost on the way."""
 
     rung: Rung | None
-    steps: tuple[Step, ...]
+    steps: tuple[LadderStep, ...]
     lost: tuple[str, ...] = field(default=())
 
 
@@ -191,11 +191,11 @@ def mapped(sources: tuple[Rung, ...], target: Ladder, only: Rung | None = None) 
     """The highest rung of `target` that a sign-in of these names surely reaches, or `only` that one, and why."""
     reached = reduce(Assurance.together, [one.reaches.assurance for one in sources])
     steps = [
-        Step(f"{one.key} surely has {said(one.reaches.assurance)}.", one.reaches.basis, one.reaches.reference)
+        LadderStep(f"{one.key} surely has {said(one.reaches.assurance)}.", one.reaches.basis, one.reaches.reference)
         for one in sources
     ]
     if len(sources) > 1:
-        steps.append(Step(f"Together they have {said(reached)}."))
+        steps.append(LadderStep(f"Together they have {said(reached)}."))
     own = max((one for one in sources if one.ladder == target.ladder_id), key=lambda one: one.rank, default=None)
     having = Reached(reached, own)
     found = [one for one in target.rungs if having.has(one) and only in (None, one)]
@@ -204,22 +204,22 @@ def mapped(sources: tuple[Rung, ...], target: Ladder, only: Rung | None = None) 
         return Mapped(None, tuple(steps))
     rung = found[-1]
     if own is not None and rung.rank <= own.rank:
-        steps.append(Step(f"{rung.key} is {own.key} or below it.", "standard", target.reference))
+        steps.append(LadderStep(f"{rung.key} is {own.key} or below it.", "standard", target.reference))
         lost = () if rung == own else (f"{own.key} is above {rung.key}.",)
         return Mapped(rung, tuple(steps), lost)
     if rung.said_from is not None:
         needs = said(rung.said_from.assurance)
-        steps.append(Step(f"{rung.key} may be said from {needs} on.", rung.said_from.basis, rung.said_from.reference))
+        steps.append(LadderStep(f"{rung.key} may be said from {needs} on.", rung.said_from.basis, rung.said_from.reference))
     return Mapped(rung, tuple(steps), tuple(_lost(sources, reached, rung)))
 
 
-def _why_not(rung: Rung, own: Rung | None) -> Step:
+def _why_not(rung: Rung, own: Rung | None) -> LadderStep:
     if own is not None:
-        return Step(f"{rung.key} is above {own.key}.")
+        return LadderStep(f"{rung.key} is above {own.key}.")
     if rung.said_from is None:
-        return Step(f"No sign-in on another scale may be called {rung.key}.")
+        return LadderStep(f"No sign-in on another scale may be called {rung.key}.")
     needs = said(rung.said_from.assurance)
-    return Step(f"{rung.key} needs {needs}.", rung.said_from.basis, rung.said_from.reference)
+    return LadderStep(f"{rung.key} needs {needs}.", rung.said_from.basis, rung.said_from.reference)
 
 
 def _lost(sources: tuple[Rung, ...], reached: Assurance, rung: Rung) -> Iterator[str]:

@@ -68,7 +68,7 @@ def _read(table: Table, known: Ladders) -> dict[str, Ladder]:
 
 
 class _Defaults:
-    """What the rows of one ladder have where they say nothing."""
+    """The values that the rows of one ladder have where they say nothing."""
 
     def __init__(self, table: Table, reference: str) -> None:
         self._basis = table.choice("basis", _BASES, "policy")

@@ -39,7 +39,7 @@ def session_groups_of(files: Mapping[str, bytes], problems: list[Problem]) -> Ma
 
 
 def aggregator_of(files: Mapping[str, bytes], problems: list[Problem]) -> Aggregator | None:
-    """Who we are to those whom we ask for bodies."""
+    """Our own part towards those whom we ask for bodies."""
     table = _only(AGGREGATOR_FILE, files, problems)
     return read_aggregator(table) if table else None
 

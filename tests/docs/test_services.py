@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from idp.cli import app
 from idp.pages.languages import LANGUAGES
 from policies.lint import lint
-from policies.mutate import missing_examples, mutate
+from policies.simulation.mutate import missing_examples, mutate
 from tests.docs.pages import DOCS, navigation
 from tests.docs.service_pages import NAMES, REGISTER, SERVICES, bits, configuration, explained, page, register_page
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD
-from policies.compare import Change, compare
 from policies.errors import Misconfigured
-from policies.gains import KIOSK
 from policies.load import Configuration, load
 from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId
 from policies.registrations.openid_client import DEVICE_CODE
 from policies.release import choose, completed, decide, short_of
+from policies.simulation.compare import Change, compare
+from policies.simulation.gains import KIOSK
 from tests.policies.load.files import COUNTRY_NODE, OWN, PARTY, PEM, PROVIDER, PURPOSE
 from tests.policies.parts import ON, form
 from tests.policies.parts import PARKING as ID

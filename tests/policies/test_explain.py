@@ -15,8 +15,8 @@ from policies.federation.categories import RAF, InFederation
 from policies.identifiability import bits_released
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
-from policies.recall import Recorded, recall
 from policies.release import Reason, choose, completed, decide
+from policies.simulation.recall import Recorded, recall
 from tests.policies.parts import HOME, ON, PARKING, asked, offered, party, purpose
 from tests.policies.test_release_laws import CATALOGUE, PARTIES, PURPOSES, REQUESTS, SOURCES
 

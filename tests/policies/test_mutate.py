@@ -4,8 +4,8 @@ import pytest
 
 from policies.catalogue import STANDARD
 from policies.load import load
-from policies.mutate import missing_examples, mutate
 from policies.persons import PersonKind
+from policies.simulation.mutate import missing_examples, mutate
 from tests.policies.load.files import FILES
 
 OF_NATURAL = {name for name, one in STANDARD.attributes.items() if PersonKind.NATURAL in one.persons}

@@ -181,7 +181,7 @@ def _born(*dates: str) -> Make:
 
 
 def _acting(*missing: str) -> tuple[str, ...]:
-    """Whoever acts: the whole minimum data set of theirs, or a part."""
+    """The acting person: the whole minimum data set of theirs, or a part."""
     values = {"PersonIdentifier": "EE/NL/2", "CurrentFamilyName": "x", "CurrentGivenName": "x", "DateOfBirth": "1887-04-12"}
     theirs = {f"{REPRESENTATIVE_NATURAL_PERSON}/{name}": value for name, value in values.items() if name not in missing}
     return tuple(attribute(uri, value, typed="") for uri, value in theirs.items())

@@ -22,7 +22,7 @@ from connectors.formats.saml_head import opened, read_status
 from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.formats.saml_response import AssertionFrame, ResponseHead, frame_element, success_element
 from connectors.formats.stork.registry import CITIZEN_QAA, STORK
-from connectors.formats.stork.values import Said, read_attributes, texts_of, write_attribute
+from connectors.formats.stork.values import StorkSaid, read_attributes, texts_of, write_attribute
 from connectors.signatures.elements import child
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import SIGNATURE
@@ -38,7 +38,7 @@ _XS = "http://www.w3.org/2001/XMLSchema"
 class StorkAssertion(AssertionFrame):
     """Our answer about a citizen to another country; `context_class` is "", the level stands among the attributes."""
 
-    attributes: tuple[tuple[str, Said], ...] = field(repr=False)
+    attributes: tuple[tuple[str, StorkSaid], ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class StorkAssertionMessage:
     """
 
     frame: AssertionMessage
-    attributes: Mapping[str, Said] = field(repr=False)
+    attributes: Mapping[str, StorkSaid] = field(repr=False)
     others: tuple[str, ...]
 
 

@@ -63,7 +63,7 @@ StorkValue = StorkText | StorkComplex
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StorkSaid:
     """The answer to one attribute: values where it is available, else none."""
 
     status: str
@@ -73,7 +73,7 @@ class Said:
 # -- what we say -------------------------------------------------------------------------------------------------------
 
 
-def write_attribute(statement: Element, uri: str, said: Said) -> None:
+def write_attribute(statement: Element, uri: str, said: StorkSaid) -> None:
     """Write an Attribute above which `stork`, `xs` and `xsi` are declared.
 
     ValueError, without the value, for one that a peer would have to refuse.
@@ -105,7 +105,7 @@ def write_parts(holder: Element, value: StorkComplex) -> None:
 
 
 def _faults(known: StorkAttribute, values: Sequence[StorkValue]) -> list[str]:
-    """What is wrong with the values of one attribute, in our words; nothing where they are of its type."""
+    """The fault of the values of one attribute, in our words; nothing where they are of its type."""
     texts = [value for value in values if isinstance(value, StorkText)]
     faults = [] if len(texts) == (0 if known.parts else len(values)) else ["a value of another type"]
     if not all(known.is_value(value.text) for value in texts):
@@ -122,12 +122,12 @@ def _faults(known: StorkAttribute, values: Sequence[StorkValue]) -> list[str]:
 # -- what we hear ------------------------------------------------------------------------------------------------------
 
 
-def read_attributes(elements: Sequence[Element]) -> tuple[dict[str, Said], tuple[str, ...]]:
+def read_attributes(elements: Sequence[Element]) -> tuple[dict[str, StorkSaid], tuple[str, ...]]:
     """The attributes that STORK has, by URI, and the names of all others, which are not read.
 
     Each stands once, its status and its values agree, and each value is of its type. Raises `AssertionRejected`.
     """
-    found: dict[str, Said] = {}
+    found: dict[str, StorkSaid] = {}
     others: list[str] = []
     for element in elements:
         name = attributes(element).get("Name", "")
@@ -142,7 +142,7 @@ def read_attributes(elements: Sequence[Element]) -> tuple[dict[str, Said], tuple
     return found, tuple(others)
 
 
-def _read_attribute(element: Element, known: StorkAttribute) -> Said:
+def _read_attribute(element: Element, known: StorkAttribute) -> StorkSaid:
     reader = Reader(element, known.name)
     found = reader.only(("Name", "NameFormat"), ("FriendlyName", _STATUS))
     children = reader.many(saml("AttributeValue"))
@@ -158,7 +158,7 @@ def _read_attribute(element: Element, known: StorkAttribute) -> Said:
     if faults := _faults(known, values):
         check = "latin_script" if "script" in faults[0] else "attribute_value"
         raise AssertionRejected(check, f"{faults[0]} in {known.name}")
-    return Said(status, values)
+    return StorkSaid(status, values)
 
 
 def _read_value(element: Element, known: StorkAttribute) -> StorkValue:
@@ -205,13 +205,13 @@ def read_requested_value(element: Element, known: StorkAttribute) -> str:
     return text
 
 
-def texts_of(said: Mapping[str, Said], uri: str) -> tuple[str, ...]:
+def texts_of(said: Mapping[str, StorkSaid], uri: str) -> tuple[str, ...]:
     """The simple Latin values of an attribute."""
     values = said[uri].values if uri in said else ()
     return tuple(value.text for value in values if isinstance(value, StorkText) and value.latin)
 
 
-def complex_of(said: Mapping[str, Said], uri: str) -> tuple[StorkComplex, ...]:
+def complex_of(said: Mapping[str, StorkSaid], uri: str) -> tuple[StorkComplex, ...]:
     """The complex values of an attribute."""
     values = said[uri].values if uri in said else ()
     return tuple(value for value in values if isinstance(value, StorkComplex))

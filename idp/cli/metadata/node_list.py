@@ -69,7 +69,7 @@ def show_list(desk: NodeDesk) -> None:
 
 
 def waiting_list(desk: NodeDesk) -> WaitingList | None:
-    """What the list adds, and waits."""
+    """The nodes that the list adds, and that wait."""
     held = desk.node_list
     return held.pending(system_clock()) if held is not None else None
 

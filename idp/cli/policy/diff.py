@@ -13,8 +13,8 @@ from idp.cli.console import YES, end, say, trying
 from idp.cli.options import AsJson
 from idp.cli.policy.shown import Output, as_markdown, change_line, read_policy
 from idp.config.settings import load_settings
-from policies.compare import Comparison, compare
 from policies.load import Configuration
+from policies.simulation.compare import Comparison, compare
 
 MORE = 3
 _PAIR = 2

@@ -15,8 +15,8 @@ from idp.cli.console import COULD_NOT_RUN, NO, YES, say
 from idp.cli.options import AsJson, Folder
 from idp.cli.policy.shown import cell, read_policy, wide_console
 from policies.examples import Example
-from policies.mutate import Mutation, missing_examples, mutate
 from policies.parties import PurposeId, Source
+from policies.simulation.mutate import Mutation, missing_examples, mutate
 
 Mutate = Annotated[bool, typer.Option("--mutate", help="Change one rule at a time: name those that no example holds.")]
 

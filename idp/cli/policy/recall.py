@@ -30,7 +30,7 @@ from policies.forms import parse_form
 from policies.load import Configuration
 from policies.parties import ClientId, ProviderId, PurposeId
 from policies.persons import PersonKind
-from policies.recall import Recorded, recall
+from policies.simulation.recall import Recorded, recall
 
 Facts = Mapping[str, Any]
 _UNCHANGED = "The policy of that day decides what the record says."

@@ -10,9 +10,9 @@ from rich.markup import escape
 
 from idp.cli.console import NO, plain, problems, trying
 from idp.config.folder import read_configuration
-from policies.compare import Change
 from policies.errors import Misconfigured
 from policies.load import Configuration, load
+from policies.simulation.compare import Change
 
 _MARKS = str.maketrans({mark: f"\\{mark}" for mark in "<[`!|"})
 

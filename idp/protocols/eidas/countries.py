@@ -1,4 +1,4 @@
-"""What each country offers, for everybody: from its node's approved metadata and from our registrations.
+"""The offer of each country, for everybody: from its node's approved metadata and from our registrations.
 
 It names no service and no person. The day of the last sign-ins is one on which several people signed in
 (`idp.monitoring.successes`).
@@ -35,7 +35,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one identity provider, or one country's node, offers. `last` is a day since the epoch, 0 where none is told.
+    """The offer of one identity provider, or of one country's node. `last` is a day since the epoch, 0 where none is told.
 
     A node that asks us (`asks`) has neither levels nor attributes: those are ours.
     """
@@ -86,7 +86,7 @@ class Offers:
 
 
 def facts_of(peers: Peers, provider: IdentityProvider, now: int) -> PeerFacts | None:
-    """What a country's node may be asked for now; None of every other provider, and where nothing counts."""
+    """The facts for which a country's node may be asked for now; None of every other provider, and where nothing counts."""
     if not isinstance(provider.peer, Peer):
         return None
     try:

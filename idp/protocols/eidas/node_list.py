@@ -97,7 +97,7 @@ class HeldNodeList:
         check_listed(self.look(), peer, self.role, now)
 
     def pending(self, now: int) -> WaitingList | None:
-        """What waits for an operator."""
+        """The changes that wait for an operator."""
         return waiting_of(self.look(), self._peers, self.role, now)
 
     def approve(self, digest: str, now: int) -> None:

@@ -119,7 +119,7 @@ class SamlIdentityProvider:
         return Received(found)
 
     def in_our_words(self, request: AuthnRequestMessage, origin: Origin, service: KnownService) -> ServiceRequest:
-        """What a request asks for, of this service's one purpose. Raises `AssertionRejected` and `RequestRefused`."""
+        """A request in our words, of this service's one purpose. Raises `AssertionRejected` and `RequestRefused`."""
         return in_our_words(request, origin, service, self._purposes[service.party.purposes[0]], self._parts)
 
     def check_registered(self, origin: Origin) -> None:

@@ -14,7 +14,7 @@ from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseH
 from connectors.formats.stork.registry import ATTRIBUTES, AVAILABLE, CITIZEN_QAA, QAA_NOT_SUPPORTED
 from connectors.formats.stork.request import StorkRequest
 from connectors.formats.stork.response import StorkAssertion, assertion_element, response_element
-from connectors.formats.stork.values import Said, StorkText
+from connectors.formats.stork.values import StorkSaid, StorkText
 from connectors.node_request import verified_request
 from connectors.profiles import AES256_GCM, KW_AES256, STORK, STORK_SHA1
 from connectors.request_checks import PeerRequestRefused
@@ -106,7 +106,7 @@ class StorkFrontend:
         self._registered(origin)
 
     def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
-        """What the country is told can be signed, and encrypted where its registration has a certificate for that."""
+        """The answer to the country can be signed, and encrypted where its registration has a certificate for that."""
         peer = self._registered(origin)[1]
         self._signer.at(now).ready()
         if release and peer.encryption_certificate:
@@ -191,7 +191,7 @@ class StorkFrontend:
         question = STORK_QUESTION.load(grant.origin.protocol.encode())
         left_out = frozenset(grant.left_out if node.tell_refusal else ())
         said = dict(answers(question, grant.attributes, left_out, self._catalogue, now))
-        said[CITIZEN_QAA] = Said(AVAILABLE, (StorkText(grant.context),))
+        said[CITIZEN_QAA] = StorkSaid(AVAILABLE, (StorkText(grant.context),))
         return StorkAssertion(
             assertion_id=message_id(released.answer_key, "assertion"),
             issue_instant=now,

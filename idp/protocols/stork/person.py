@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 
 from connectors.formats.stork.registry import AVAILABLE, IS_AGE_OVER, NOT_AVAILABLE, WITHHELD
 from connectors.formats.stork.request import StorkAttributeRequest
-from connectors.formats.stork.values import Said, StorkComplex, StorkText
+from connectors.formats.stork.values import StorkComplex, StorkSaid, StorkText
 from connectors.stork_mandates import mandate_value
 from connectors.stork_person import stork_value
 from idp.login.state_codec import NEVER_DEFLATED, Codec
@@ -78,7 +78,7 @@ def names_by_uri(catalogue: Catalogue) -> dict[str, AttributeName]:
 
 
 def of_mandate(kind: PersonKind) -> frozenset[AttributeName]:
-    """What a mandate of STORK says of both: it goes whole, or not at all."""
+    """The two persons of a mandate of STORK: it goes whole, or not at all."""
     if not kind.acts:
         return frozenset()
     represented = _COMPANY if kind is PersonKind.FOR_LEGAL else _OTHER
@@ -131,20 +131,20 @@ def answers(
     left_out: frozenset[AttributeName],
     catalogue: Catalogue,
     now: int,
-) -> tuple[tuple[str, Said], ...]:
-    """What is said of each attribute that was asked for and that STORK has, in the order of the request.
+) -> tuple[tuple[str, StorkSaid], ...]:
+    """The answer about each attribute that was asked for and that STORK has, in the order of the request.
 
     `left_out` are those that the citizen left out and of which that may be told.
     """
     names, released = names_by_uri(catalogue), {one.name: one for one in attributes}
-    found: list[tuple[str, Said]] = []
+    found: list[tuple[str, StorkSaid]] = []
     for one in question.asked:
         name = BIRTHDATE if one.name == IS_AGE_OVER else names.get(one.name, AttributeName(""))
         known = released.get(name)
         if name == MANDATE and known is not None:
-            said = Said(AVAILABLE, (_mandate(released),))
+            said = StorkSaid(AVAILABLE, (_mandate(released),))
         elif known is None:
-            said = Said(WITHHELD if name in left_out else NOT_AVAILABLE)
+            said = StorkSaid(WITHHELD if name in left_out else NOT_AVAILABLE)
         elif one.name == IS_AGE_OVER:
             said = _age_over(known, one.values[0], catalogue, now)
         else:
@@ -154,7 +154,7 @@ def answers(
 
 
 def _mandate(released: Mapping[AttributeName, Attribute]) -> StorkComplex:
-    """Who acts for whom, and by which mandates."""
+    """The acting and the represented person, and the mandates."""
 
     def person(parts: Mapping[str, AttributeName]) -> StorkComplex:
         texts = {part: released[name].latin or released[name].value for part, name in parts.items()}
@@ -165,10 +165,10 @@ def _mandate(released: Mapping[AttributeName, Attribute]) -> StorkComplex:
     return mandate_value(person(represented), person(_ACTING), mandates)
 
 
-def _age_over(known: Attribute, years: str, catalogue: Catalogue, now: int) -> Said:
+def _age_over(known: Attribute, years: str, catalogue: Catalogue, now: int) -> StorkSaid:
     """The age as it was asked, where the answer is yes."""
     answer = known.value
     if known.form == EXACT:
         day, form = datetime.fromtimestamp(now, UTC).date(), Form("age_over", years)
         answer = derive(catalogue.attributes[BIRTHDATE].kind, known.value, form, day) or False
-    return Said(AVAILABLE, (StorkText(years),)) if answer is True else Said(NOT_AVAILABLE)
+    return StorkSaid(AVAILABLE, (StorkText(years),)) if answer is True else StorkSaid(NOT_AVAILABLE)

@@ -225,7 +225,7 @@ def _live(
 
 
 def _record(site: Site, request: Request, asked: ServiceRequest) -> None:
-    """What the counted steps of a login do not say."""
+    """Log and count the facts that the steps of a login do not say."""
     if site.role.waits(asked):
         site.record(request, REGISTERS)
     if asked.origin.frontend in (TRIAL, own_page.NAME):

@@ -7,7 +7,7 @@ from lxml import etree
 from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE
 from connectors.formats.stork.request import StorkAttributeRequest, StorkRequest, VidpInformation
 from connectors.formats.stork.response import StorkAssertion
-from connectors.formats.stork.values import Said, StorkComplex, StorkText
+from connectors.formats.stork.values import StorkComplex, StorkSaid, StorkText
 from connectors.signatures.parse import Element, canonical
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import UNSPECIFIED
@@ -64,16 +64,16 @@ MANDATE_VALUE = StorkComplex(
         ),
     )
 )
-ATTRIBUTES: dict[str, Said] = {
-    f"{BASE}eIdentifier": Said(AVAILABLE, (StorkText("KH/ST/0001"),)),
-    f"{BASE}givenName": Said(AVAILABLE, (StorkText("Marí"),)),
-    f"{BASE}surname": Said(AVAILABLE, (StorkText("Ωνάσης", latin=False), StorkText("Onasis"))),
-    f"{BASE}dateOfBirth": Said(AVAILABLE, (StorkText("18870412"),)),
-    f"{BASE}nationalityCode": Said(AVAILABLE, (StorkText("KH"), StorkText("ST"))),
-    f"{BASE}canonicalResidenceAddress": Said(AVAILABLE, (ADDRESS,)),
-    f"{BASE}mandate": Said(AVAILABLE, (MANDATE_VALUE,)),
-    f"{BASE}eMail": Said(NOT_AVAILABLE),
-    f"{BASE}citizenQAALevel": Said(AVAILABLE, (StorkText("3"),)),
+ATTRIBUTES: dict[str, StorkSaid] = {
+    f"{BASE}eIdentifier": StorkSaid(AVAILABLE, (StorkText("KH/ST/0001"),)),
+    f"{BASE}givenName": StorkSaid(AVAILABLE, (StorkText("Marí"),)),
+    f"{BASE}surname": StorkSaid(AVAILABLE, (StorkText("Ωνάσης", latin=False), StorkText("Onasis"))),
+    f"{BASE}dateOfBirth": StorkSaid(AVAILABLE, (StorkText("18870412"),)),
+    f"{BASE}nationalityCode": StorkSaid(AVAILABLE, (StorkText("KH"), StorkText("ST"))),
+    f"{BASE}canonicalResidenceAddress": StorkSaid(AVAILABLE, (ADDRESS,)),
+    f"{BASE}mandate": StorkSaid(AVAILABLE, (MANDATE_VALUE,)),
+    f"{BASE}eMail": StorkSaid(NOT_AVAILABLE),
+    f"{BASE}citizenQAALevel": StorkSaid(AVAILABLE, (StorkText("3"),)),
 }
 ASSERTION = StorkAssertion(
     assertion_id="_assertion0001",
@@ -92,7 +92,7 @@ ASSERTION = StorkAssertion(
 )
 
 
-def saying(**attributes: Said | None) -> StorkAssertion:
+def saying(**attributes: StorkSaid | None) -> StorkAssertion:
     """The assertion with attributes said otherwise, added or (None) left out."""
     found = ATTRIBUTES | {f"{BASE}{name}": said for name, said in attributes.items() if said is not None}
     left = {f"{BASE}{name}" for name, said in attributes.items() if said is None}

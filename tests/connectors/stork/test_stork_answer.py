@@ -6,7 +6,7 @@ from lxml import etree
 from connectors.checks import ALL_CHECKS, EIDAS_CHECKS, STORK_CHECKS
 from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE, WITHHELD
 from connectors.formats.stork.response import assertion_element, read_assertion
-from connectors.formats.stork.values import Said, StorkComplex, StorkText
+from connectors.formats.stork.values import StorkComplex, StorkSaid, StorkText
 from policies.errors import AssertionRejected
 from tests.connectors.stork import judge
 from tests.connectors.stork.made import ADDRESS, ASSERTION, ATTRIBUTES, edited, saying, signed
@@ -64,17 +64,17 @@ def test_what_contradicts_itself_or_is_of_another_type_is_refused_by_name(old: s
 @pytest.mark.parametrize(
     "said",
     [
-        {"eMail": Said(AVAILABLE)},
-        {"eMail": Said(NOT_AVAILABLE, (StorkText("mari@example.org"),))},
-        {"dateOfBirth": Said(AVAILABLE, (StorkText("18870230"),))},
-        {"surname": Said(AVAILABLE, (StorkText("Ωνάσης", latin=False),))},
-        {"surname": Said(AVAILABLE, (ADDRESS,))},
-        {"surname": Said(AVAILABLE, (StorkText("Onasis"), StorkText("Kennedy")))},
+        {"eMail": StorkSaid(AVAILABLE)},
+        {"eMail": StorkSaid(NOT_AVAILABLE, (StorkText("mari@example.org"),))},
+        {"dateOfBirth": StorkSaid(AVAILABLE, (StorkText("18870230"),))},
+        {"surname": StorkSaid(AVAILABLE, (StorkText("Ωνάσης", latin=False),))},
+        {"surname": StorkSaid(AVAILABLE, (ADDRESS,))},
+        {"surname": StorkSaid(AVAILABLE, (StorkText("Onasis"), StorkText("Kennedy")))},
         {"citizenQAALevel": None},
-        {"isStudent2": Said(WITHHELD)},
+        {"isStudent2": StorkSaid(WITHHELD)},
     ],
 )
-def test_we_never_say_what_a_peer_would_have_to_refuse(said: dict[str, Said | None]) -> None:
+def test_we_never_say_what_a_peer_would_have_to_refuse(said: dict[str, StorkSaid | None]) -> None:
     with pytest.raises(ValueError, match=r"attribute|value|script|level"):
         assertion_element(saying(**said))
 

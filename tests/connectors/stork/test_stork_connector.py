@@ -16,7 +16,7 @@ from connectors.formats.saml_response import ResponseHead, failure_element
 from connectors.formats.stork.registry import AVAILABLE, BASE, MANDATE, NOT_AVAILABLE, QAA_NOT_SUPPORTED
 from connectors.formats.stork.request import StorkRequest, read_request
 from connectors.formats.stork.response import StorkAssertion, assertion_element, response_element
-from connectors.formats.stork.values import Said, StorkText
+from connectors.formats.stork.values import StorkSaid, StorkText
 from connectors.profiles import AES256_GCM, KW_AES256, STORK
 from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.parse import Element
@@ -174,7 +174,7 @@ def test_who_acts_for_a_company_is_heard_where_the_registration_takes_them(peps:
 
 @pytest.mark.parametrize(("said", "known"), [("1887", "1887"), ("188704", "1887-04"), ("18870412", "1887-04-12")])
 def test_a_partial_birth_date_stays_partial(peps: Signing, said: str, known: str) -> None:
-    partial = answer(peps, saying(mandate=None, dateOfBirth=Said(AVAILABLE, (StorkText(said),))))
+    partial = answer(peps, saying(mandate=None, dateOfBirth=StorkSaid(AVAILABLE, (StorkText(said),))))
     assert connector_to(peps).receive(partial, EXPECTATION, NOW).offered.attributes[AttributeName("birthdate")] == known
 
 
@@ -225,11 +225,11 @@ def failure(party: Signing, sub_status: str = "") -> Inbound:
 
 
 def identified(value: str) -> StorkAssertion:
-    return saying(mandate=None, eIdentifier=Said(AVAILABLE, (StorkText(value),)))
+    return saying(mandate=None, eIdentifier=StorkSaid(AVAILABLE, (StorkText(value),)))
 
 
 def qaa(value: str) -> StorkAssertion:
-    return saying(mandate=None, citizenQAALevel=Said(AVAILABLE, (StorkText(value),)))
+    return saying(mandate=None, citizenQAALevel=StorkSaid(AVAILABLE, (StorkText(value),)))
 
 
 @pytest.mark.spec("eidas.md §21 signature; eidas.md §21 for us; eidas.md §21 citizen's country; eidas.md §20 middleware")
@@ -251,15 +251,15 @@ def qaa(value: str) -> StorkAssertion:
         # A middleware that speaks of another country's citizen, or an identifier that was made for another country
         (lambda party: answer(party, identified("SE/ST/0001")), "identifier_country"),
         (lambda party: answer(party, identified("KH/SE/0001")), "identifier_recipient"),
-        (lambda party: answer(party, saying(mandate=None, eIdentifier=Said(NOT_AVAILABLE))), "identifier"),
+        (lambda party: answer(party, saying(mandate=None, eIdentifier=StorkSaid(NOT_AVAILABLE))), "identifier"),
         (lambda party: answer(party, qaa("2")), "authn_context_too_low"),
         (lambda party: answer(party, qaa("1")), "authn_context_unknown"),
         # Whom nobody registered, whoever else holds the mandate, several, and what says nothing of who acts
         (lambda party: answer(party, ASSERTION), "representation"),
-        (lambda party: answer(party, saying(eIdentifier=Said(AVAILABLE, (StorkText("KH/ST/0002"),)))), "persons"),
-        (lambda party: answer(party, saying(mandate=Said(AVAILABLE, (MANDATE_VALUE, MANDATE_VALUE)))), "persons"),
+        (lambda party: answer(party, saying(eIdentifier=StorkSaid(AVAILABLE, (StorkText("KH/ST/0002"),)))), "persons"),
+        (lambda party: answer(party, saying(mandate=StorkSaid(AVAILABLE, (MANDATE_VALUE, MANDATE_VALUE)))), "persons"),
         (
-            lambda party: answer(party, saying(mandate=None, legalName=Said(AVAILABLE, (StorkText("Nests"),)))),
+            lambda party: answer(party, saying(mandate=None, legalName=StorkSaid(AVAILABLE, (StorkText("Nests"),)))),
             "represented",
         ),
         (lambda party: answer(party, replace(PERSON, authn_instant=NOW - 3600)), "authn_instant_stale"),

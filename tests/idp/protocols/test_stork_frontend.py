@@ -15,7 +15,7 @@ from connectors.connector import Inbound, Post
 from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE, QAA_NOT_SUPPORTED, WITHHELD
 from connectors.formats.stork.request import StorkAttributeRequest, StorkRequest, VidpInformation, request_element
 from connectors.formats.stork.response import read_assertion, read_response
-from connectors.formats.stork.values import Said, StorkComplex, texts_of
+from connectors.formats.stork.values import StorkComplex, StorkSaid, texts_of
 from connectors.profiles import STORK
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.parse import Element
@@ -200,7 +200,7 @@ def released(request: ServiceRequest, attributes: tuple[Attribute, ...], left_ou
 
 def answered(
     request: ServiceRequest, attributes: tuple[Attribute, ...], left_out: tuple[str, ...] = (), **changes: Any
-) -> dict[str, Said]:
+) -> dict[str, StorkSaid]:
     sent = frontend(**changes).answer(released(request, attributes, left_out), NOW)
     response, (held,) = opened(sent)
     assert response == ("_request0001", ACS, OURS)
@@ -248,7 +248,7 @@ def test_too_young_is_shown_to_the_citizen_and_told_as_not_available() -> None:
     request = received()
     young = judged(request, {**PERSON, "birthdate": "2015-01-01"})
     assert next(one for one in young if one.name == "birthdate").value is False
-    assert answered(request, young)["isAgeOver"] == Said(NOT_AVAILABLE)
+    assert answered(request, young)["isAgeOver"] == StorkSaid(NOT_AVAILABLE)
     # A year of which a day is too young is a no, and a whole date answers both
     assert next(one for one in judged(request, {**PERSON, "birthdate": "2008"}) if one.name == "birthdate").value is False
     whole = received(replace(REQUEST, attributes=wants("dateOfBirth", "isAgeOver=18")))
@@ -303,7 +303,7 @@ def test_who_acts_for_a_company_is_answered_with_a_whole_mandate() -> None:
     assert (acting.text("eIdentifier"), acting.text("surname")) == ("EE/SE/abc", "Maasikas")
     assert [one.text for one in read_contents(mandate)] == [str(COMPANY["mandate"])]
     # Alone, nobody has a mandate; and a mandate without its bounds is none
-    assert answered(request, judged(request, COMPANY))["mandate"] == Said(NOT_AVAILABLE)
+    assert answered(request, judged(request, COMPANY))["mandate"] == StorkSaid(NOT_AVAILABLE)
     with pytest.raises(AssertionRejected, match="mandate"):
         judged(request, {**COMPANY, "mandate": "{}"}, PersonKind.FOR_LEGAL)
 

@@ -4,11 +4,11 @@ import pytest
 
 from policies.attribute_register import AttributeQueryService, DatabaseView, SignedClaimsService
 from policies.attributes import EXACT, AttributeName
-from policies.compare import compare
 from policies.load import load
 from policies.parties import RegisterId
 from policies.purposes import SIGN_IN
 from policies.register import record_of_processing
+from policies.simulation.compare import compare
 from tests.policies.load.files import FILES, PURPOSE, files, problems_of
 
 REGISTER, PARKING = "registers/population.toml", "purposes/parking.toml"

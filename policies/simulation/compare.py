@@ -1,7 +1,7 @@
 """More that would leave under another configuration: found by `decide` itself, over all forms and sources.
 
 For each registration and purpose, and each kind of source, both configurations decide about the same made-up people
-(`policies.worlds`), asked in every form, and `policies.gains` says what only one of them lets go.
+(`policies.simulation.worlds`), asked in every form, and `policies.simulation.gains` says what only one of them lets go.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,13 @@ from typing import TypeVar
 from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import Catalogue
 from policies.forms import form_title
-from policies.gains import AWAY, COMPULSORY, KIOSK, Gain, Rulings, Side, World, gains, in_a_sentence
 from policies.identifiability import bits
 from policies.load import Configuration
 from policies.parties import ClientId, IdentityProvider, PurposeId, RelyingParty, Source
 from policies.persons import TITLES, PersonKind
 from policies.purposes import Basis, Purpose
-from policies.worlds import SourceKind, forms_to_ask, made_up, source_of_everything, sources_of
+from policies.simulation.gains import AWAY, COMPULSORY, KIOSK, Gain, Rulings, Side, World, gains, in_a_sentence
+from policies.simulation.worlds import SourceKind, forms_to_ask, made_up, source_of_everything, sources_of
 
 OLD, NEW = 0, 1
 

@@ -18,7 +18,7 @@ from policies.parties import RelyingParty
 from policies.persons import PersonKind
 from policies.purposes import Purpose
 from policies.release import Reason, as_from_its_sources, decide, short_of
-from policies.worlds import made_up
+from policies.simulation.worlds import made_up
 
 _MISSING = (Reason.NOT_AVAILABLE, Reason.NOT_IN_REGISTER, Reason.REGISTER_AWAY)
 

@@ -15,7 +15,7 @@ from policies.parameters import entries
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
 from policies.release import Decision, Reason, Ruling, completed, decide, short_of
-from policies.worlds import ON, MadeUp, SourceKind
+from policies.simulation.worlds import ON, MadeUp, SourceKind
 
 # A request names something beside: an empty one would ask for all that is needed
 _SOMETHING = ("something",)

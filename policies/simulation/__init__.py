@@ -1,0 +1,1 @@
+"""Decisions that are tried on made-up logins: what a change lets go, what an example misses, why a login went as it did."""
