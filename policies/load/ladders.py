@@ -117,9 +117,26 @@ def _judge(table: Table, ladder: Ladder, known: Ladders) -> None:
             if known and any(not rung.reaches.assurance <= one for one in surely):
                 what = f"{name} reaches less where it is known already, and levels are never mapped upward."
                 table.problem("levels", what, "write a lower level.", str(rung.rank))
+            for one in (one for each in known.values() for one in each.rungs if name in one.names):
+                if any(not _as_known(one, each, name, known) for each in ladder.rungs[rung.rank :]):
+                    what = f"{name} would be said of less than where it is known already."
+                    table.problem(
+                        "levels", what, "leave said_from and other names out, in it and above it.", str(rung.rank)
+                    )
         for word in {rung.label, *rung.names} & seen:
             table.problem("levels", f"names {word} twice.", "give each level its own names.", str(rung.rank))
         seen |= {rung.label, *rung.names}
+
+
+def _as_known(one: Rung, rung: Rung, name: str, known: Ladders) -> bool:
+    """Whether a city's rung lets an answer say a name of `one`, which is known, only where `one` does.
+
+    A sign-in of another name of the city's rung may be called so by the order of the ladder.
+    """
+    if name in rung.names and rung.said_from is not None and not one.said_by(rung.said_from.assurance):
+        return False
+    above = {word for each in known[one.ladder].rungs[one.rank :] for word in each.names}
+    return one.said_by(rung.reaches.assurance) or {*rung.names} <= above
 
 
 def read_ladder(table: Table, ladders: Ladders, key: str = "assurance") -> Ladder | None:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from policies.assurance import LevelOfAssurance
 from policies.assurance.ladders import (
+    NOTHING,
     Assurance,
     Ladder,
     Reached,
@@ -198,3 +199,51 @@ def test_a_city_adds_a_ladder_of_its_own() -> None:
 def test_a_ladder_that_would_map_upward_or_invent_is_refused(text: str, what: str) -> None:
     _, problems = city(text)
     assert any(what in problem.what for problem in problems), problems
+
+
+WORDS = st.sampled_from(["nothing", "low", "substantial", "high"])
+NAMES = st.sampled_from(
+    [
+        "urn:city:a",
+        "urn:city:b",
+        "eidas-loa-low",
+        "eidas-loa-high",
+        "1",
+        "2",
+        "low",
+        "high",
+        "https://www.spid.gov.it/SpidL1",
+    ]
+    + [f"http://id.elegnamnden.se/loa/1.0/loa{level}" for level in (1, 2, 3)]
+)
+ROWS = st.lists(st.tuples(st.lists(NAMES, min_size=1, max_size=2, unique=True), WORDS, WORDS), min_size=1, max_size=2)
+
+
+def row(label: int, names: list[str], reaches: str, said_from: str) -> str:
+    given = {"reaches": reaches, "said_from": said_from}
+    parts = "".join(f', {key} = "{word}"' for key, word in given.items() if word != "nothing")
+    return f'{{ label = "l{label}", names = {names!r}{parts} }}'
+
+
+@given(ROWS, ELEMENTS)
+@example([(["https://www.spid.gov.it/SpidL1"], "nothing", "low"), (["urn:city:a"], "nothing", "low")], NOTHING)
+@example([(["http://id.elegnamnden.se/loa/1.0/loa1"], "nothing", "low")], at(HIGH))
+@example([(["eidas-loa-low"], "low", "low")], at(HIGH))
+@example([(["eidas-loa-low"], "low", "nothing"), (["urn:city:a"], "low", "nothing")], NOTHING)
+@example([(["eidas-loa-low", "urn:city:a"], "low", "nothing")], NOTHING)
+def test_a_city_lets_a_known_name_be_said_of_nothing_else_than_where_it_is_known(
+    rows: list[tuple[list[str], str, str]], reached: Assurance
+) -> None:
+    ladders, problems = city(CARD.format(", ".join(row(label, *one) for label, one in enumerate(rows))))
+    if problems:
+        return
+    known = [(name, rung) for rung in RUNGS.values() for name in rung.names]
+    for (name, one), rung in product(known, ladders["card"].rungs):
+        if name not in rung.names:
+            continue
+        assert not rung.said_by(reached) or one.said_by(reached)
+        for source in ladders["card"].rungs[rung.rank :]:
+            for said in {*source.names} - {name}:
+                same = [found for word, found in known if word == said and found.ladder == one.ladder]
+                own = Reached(source.reaches.assurance, same[0] if same else None)
+                assert own.has(one), (name, said)
