@@ -101,7 +101,7 @@ def _lines(one: Offer, told: Mapping[str, object]) -> Iterator[str]:
         yield f"  levels      {', '.join(words)}"
     if one.attributes:
         yield f"  attributes  {', '.join(one.attributes)}"
-    yield f"  last used   {told['last_success'] or 'not told: on no day did ten sign-ins of one worker succeed'}"
+    yield f"  last used   {told['last_success'] or 'not told: no day that is over had enough sign-ins of one worker'}"
     metadata = told["metadata"]
     if not isinstance(metadata, dict):
         return

@@ -1,4 +1,4 @@
-"""The day of the last sign-ins: never of fewer than ten, never sooner than an hour, and no number is kept."""
+"""The day of the last sign-ins: never of fewer than ten, never before it is over, and no number is kept."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from idp.monitoring.successes import DAY, FEWEST, HOUR, Successes
+from idp.monitoring.successes import DAY, FEWEST, HOUR, SPREAD, Successes
 from idp.store import tables
 from idp.store.engine import disposed, open_engine
 from idp.store.migrate import migrate
@@ -15,6 +15,7 @@ from idp.store.records.successes import StoredSuccesses
 from policies.parties import Tenant
 
 TODAY = 20_000
+ENOUGH = FEWEST + SPREAD - 1
 
 
 @pytest.fixture
@@ -42,30 +43,48 @@ class Worker:
         self.successes.step()
         return self.successes.days().get("ee", 0)
 
+    def needed(self) -> int:
+        """The number of sign-ins that today needs, if the next day tells it at the first look."""
+        for count in range(1, ENOUGH + 1):
+            self.signs_in(1)
+            if self.successes._lacks["ee", self.now // DAY] == 0:
+                return count
+        raise AssertionError
 
-def test_a_day_of_fewer_sign_ins_is_told_to_nobody_and_a_later_one_an_hour_after(engine: Engine) -> None:
+
+def test_a_day_of_fewer_sign_ins_is_told_to_nobody_and_a_later_one_when_it_is_over(engine: Engine) -> None:
     worker = Worker(engine)
     worker.signs_in(FEWEST - 1)
-    assert worker.later(HOUR) == 0
-    worker.signs_in(1)
-    assert worker.later(HOUR - 1) == 0
-    assert worker.later(1) == TODAY
-    assert Worker(engine).successes.days() == {"ee": TODAY}
+    assert worker.later(DAY) == 0
+    worker.signs_in(ENOUGH)
+    # Whoever looks all day long does not see when there were enough
+    for _ in range(23):
+        assert worker.later(HOUR) == 0
+    assert worker.later(HOUR) == TODAY + 1
+    assert Worker(engine).successes.days() == {"ee": TODAY + 1}
     # What one day lacks another does not give it
-    worker.now = (TODAY + 1) * DAY
     worker.signs_in(FEWEST - 1)
-    worker.now = (TODAY + 2) * DAY
+    worker.now += DAY
     worker.signs_in(1)
-    assert worker.later(HOUR) == TODAY
+    assert worker.later(DAY) == TODAY + 1
+
+
+def test_the_number_that_a_day_needs_is_drawn_anew_and_is_ten_at_least(engine: Engine) -> None:
+    worker, needed = Worker(engine), set()
+    for _ in range(40):
+        needed.add(worker.needed())
+        worker.now += DAY
+    assert len(needed) > 1
+    assert needed <= {*range(FEWEST, ENOUGH + 1)}
 
 
 def test_an_earlier_day_of_another_worker_takes_nothing_back_and_tenants_are_apart(engine: Engine) -> None:
     early, late = Worker(engine), Worker(engine)
-    early.signs_in(FEWEST)
+    early.signs_in(ENOUGH)
     late.now += DAY
-    late.signs_in(FEWEST)
-    assert late.later(HOUR) == TODAY + 1
-    early.later(HOUR)
+    late.signs_in(ENOUGH)
+    assert late.later(DAY) == TODAY + 1
+    early.later(DAY)
     assert Worker(engine).successes.days() == {"ee": TODAY + 1}
     assert Worker(engine, "other").successes.days() == {}
     with engine.connect() as connection, closing(connection.execute(select(tables.successes))) as rows:
