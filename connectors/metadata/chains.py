@@ -23,6 +23,8 @@ from policies.parties import Peer
 
 # DER of a certificate -> its chain
 Chains = Mapping[bytes, Chain]
+# A node's facts, the chains at that time, and the id of the key that signed
+Reading = tuple[PeerFacts, Chains | None, str]
 
 # Mended in the registration, or there too
 _OURS = frozenset({"x509_revocation_stale", "x509_revocation_missing", "x509_chain"})

@@ -27,6 +27,7 @@ class Held:
     fetched: int
     named: str = ""  # the digest of a registration (`Peer.digest`) that was used to approve: each approves once
     generation: int = 0  # how often the copy was forgotten: what is of an earlier one is as if it had not come
+    signer: str = field(default="", compare=False)  # the id of the key that signed it, told anew where a kept one is read
 
     @property
     def forgotten(self) -> bool:

@@ -5,7 +5,7 @@ takes away at once, and adds nothing by itself.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
@@ -36,8 +36,8 @@ class ListedNodes(Protocol):
     def keys(self, peer: Peer, now: int) -> tuple[PinnedKey, ...]:
         """The keys that may sign the metadata of a node now: one at least. Raises `FetchError`."""
 
-    def check(self, peer: Peer, now: int) -> None:
-        """Raises `PeerUnavailable` where the list does not let a node count now."""
+    def check(self, peer: Peer, now: int, signer: str) -> None:
+        """Raises `PeerUnavailable` where the list does not let a node's copy count now, which the key `signer` signed."""
 
 
 class NoList:
@@ -50,9 +50,9 @@ class NoList:
         """Raises `FetchError`."""
         return listed_keys(None, peer, "proxy", now)
 
-    def check(self, peer: Peer, now: int) -> None:
+    def check(self, peer: Peer, now: int, signer: str) -> None:
         """Raises `PeerUnavailable`."""
-        check_listed(None, peer, "proxy", now)
+        check_listed(None, peer, "proxy", now, signer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,12 @@ def why_not(held: HeldList | None, peer: Peer, role: Role, now: int) -> str:
     return ""
 
 
-def check_listed(held: HeldList | None, peer: Peer, role: Role, now: int) -> None:
-    """Raises `PeerUnavailable`."""
-    if why := why_not(held, peer, role, now):
+def check_listed(held: HeldList | None, peer: Peer, role: Role, now: int, signer: str) -> None:
+    """Check that a copy counts, which the key of the id `signer` signed. Raises `PeerUnavailable`."""
+    why = why_not(held, peer, role, now)
+    if not why and signer not in {key.key_id for key in listed_keys(held, peer, role, now)}:
+        why = "the key that signed its held metadata counts no longer: fetch its metadata anew."
+    if why:
         raise PeerUnavailable(f"{peer.entity_id} is out of use: {why}")
 
 
@@ -138,27 +141,28 @@ def waiting_of(held: HeldList | None, peers: Iterable[Peer], role: Role, now: in
     """The nodes that a list adds, of those that rest on it; None where it adds nothing, or holds no longer."""
     if held is None or end_of(held.found) <= now:
         return None
-    new: list[tuple[str, str]] = []
-    for peer in sorted(peers, key=lambda one: one.entity_id):
-        node, known = held.node(peer, role), {_name(der) for der in peer.certificates}
-        if peer.listed and node is not None and not node.suspended:
-            named = [der for der in _usable(node, now) if (role, peer.entity_id, _name(der)) not in held.approved]
-            words = f"{peer.country}, {peer.entity_id}: a certificate that signs its metadata: "
-            new += [
-                (f"{peer.entity_id} {_name(der)}", words + certificate_words(der))
-                for der in named
-                if _name(der) not in known
-            ]
+    new = [*_added(held, peers, role, now)]
     if not new:
         return None
-    digest = sha256(json.dumps([role, *(name for name, _ in new)]).encode()).hexdigest()
-    return WaitingList(digest, tuple(words for _, words in new))
+    digest = sha256(json.dumps([role, *(f"{peer.entity_id} {_name(der)}" for peer, der in new)]).encode()).hexdigest()
+    words = "{}, {}: a certificate that signs its metadata: {}"
+    return WaitingList(digest, tuple(words.format(one.country, one.entity_id, certificate_words(der)) for one, der in new))
 
 
 def approved_with(held: HeldList, peers: Iterable[Peer], role: Role, now: int) -> Approved:
     """The approvals after an operator approved all that waits."""
-    found = [(peer, node) for peer in peers if peer.listed and (node := held.node(peer, role)) and not node.suspended]
-    return held.approved | {(role, peer.entity_id, _name(der)) for peer, node in found for der in _usable(node, now)}
+    return held.approved | {(role, peer.entity_id, _name(der)) for peer, der in _added(held, peers, role, now)}
+
+
+def _added(held: HeldList, peers: Iterable[Peer], role: Role, now: int) -> Iterator[tuple[Peer, bytes]]:
+    """The certificates that wait: those that no registration pins, and nobody approved."""
+    for peer in sorted(peers, key=lambda one: one.entity_id):
+        node = held.node(peer, role)
+        if peer.listed and node is not None and not node.suspended:
+            pinned = {_name(der) for der in peer.certificates}
+            for der in _usable(node, now):
+                if _name(der) not in pinned and (role, peer.entity_id, _name(der)) not in held.approved:
+                    yield peer, der
 
 
 def _usable(node: ListedNode, now: int) -> tuple[bytes, ...]:

@@ -16,7 +16,7 @@ from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
 from connectors.formats.eidas.registry import spoken
 from connectors.formats.grammar import written
 from connectors.metadata.approval import additions, approved_part
-from connectors.metadata.chains import Chains, chains_of, narrowed, pki_of
+from connectors.metadata.chains import Chains, Reading, chains_of, narrowed, pki_of
 from connectors.metadata.copies import CopyChange, Held, Write, check_newer, looked, taken
 from connectors.metadata.judgement import (
     NODE_VALIDITY,
@@ -161,7 +161,7 @@ class Peers:
                 octets = self._fetcher.get(
                     peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=self._timeout
                 )
-                facts, chains = self._judged(peer, octets, now, known[0].facts if known else None)
+                facts, chains, signer = self._judged(peer, octets, now, known[0].facts if known else None)
             except FetchError as error:
                 self._failures[entity_id] = self._failures.get(entity_id, 0) + 1
                 self._load(peer)
@@ -169,7 +169,7 @@ class Peers:
                     raise trouble from error
                 raise
             self._failures[entity_id] = 0
-            self._take(peer, Held(entity_id, octets, facts, None, now), chains, now)
+            self._take(peer, Held(entity_id, octets, facts, None, now, signer=signer), chains, now)
         if trouble is not None:
             raise trouble
 
@@ -206,9 +206,9 @@ class Peers:
         known = self._held.get(entity_id)
         if known is None:
             raise PeerUnavailable(f"no copy of the metadata of {entity_id} is held: it was never fetched.")
-        _, use = known
+        held, use = known
         if use.peer.listed:
-            self._list.check(use.peer, now)
+            self._list.check(use.peer, now, held.signer)
         if use.facts.valid_until <= now:
             raise PeerUnavailable(f"the metadata of {entity_id} ended at {written(use.facts.valid_until)}. {PEER}")
         if not (use.facts.signing and use.facts.endpoints):
@@ -270,17 +270,16 @@ class Peers:
             return None
         return PendingMetadata(entity_id, facts.country, facts.digest, new, approved is None, facts.deviations)
 
-    def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Chains | None]:
+    def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> Reading:
         """The pinned key is in force; signature, shape, registration; the end is ahead and near; no older than before."""
-        keys = check_keys(self._signers(peer, now), now)
-        facts, chains = self._read(peer, octets, now, keys)
+        facts, chains, signer = self._read(peer, octets, now, check_keys(self._signers(peer, now), now))
         check_end(facts.valid_until, now, self._profile, self._max_validity)
         if before is not None:
             check_newer(facts, before)
-        return facts, chains
+        return facts, chains, signer
 
-    def _read(self, peer: Peer, octets: bytes, now: int, keys: Sequence[PinnedKey] = ()) -> tuple[PeerFacts, Chains | None]:
-        """The facts in metadata that one of `keys` signed (without keys: any registered one), and its chains at `now`."""
+    def _read(self, peer: Peer, octets: bytes, now: int, keys: Sequence[PinnedKey] = ()) -> Reading:
+        """Metadata that one of `keys` signed (without keys: any registered one), and its chains at `now`."""
         pki = self._pki[peer.entity_id]
         signed = signed_octets(octets, keys or self._signers(peer, now), self._profile)
         expected = Expected(peer.country, tolerance(self._profile, peer.deviations))
@@ -288,7 +287,7 @@ class Peers:
         check_registered(facts, peer.entity_id, peer.country)
         check_addresses((url for _, url in facts.endpoints), demo=self._fetcher.demo)
         check_apart_from(facts.signing | facts.encryption, self._own())
-        return facts, chains_of(pki, signed, facts, now) if pki is not None else None
+        return facts, chains_of(pki, signed, facts, now) if pki is not None else None, signed.key_id
 
     def _since(self, stored: Held) -> int:
         """A time at which a copy that was kept can be judged: when it came, or when the newest list began."""
@@ -299,6 +298,8 @@ class Peers:
         """Stop using removed parts before anything is written; use new parts when they are recorded and kept."""
         stored = self._load(peer)
         known = self._held.get(peer.entity_id)
+        if known and known[0].signer not in {key.key_id for key in self._signers(peer, now)}:
+            known = None  # its signer counts no longer: it gives way, whatever its end
         found = taken(came, known[0] if known else None, stored, peer.digest)
         if known and found.at_once.facts.digest != came.facts.digest:
             chains = known[1].chains
@@ -324,10 +325,10 @@ class Peers:
             self._install(peer, replace(known[0], approved=stored.approved, named=stored.named), known[1].chains)
         if stored and look in (CopyChange.NEWER, CopyChange.FORGOTTEN):
             try:
-                facts, chains = self._read(peer, stored.octets, self._since(stored))
+                facts, chains, signer = self._read(peer, stored.octets, self._since(stored))
             except FetchError:
                 return stored
-            self._install(peer, replace(stored, facts=facts), chains)
+            self._install(peer, replace(stored, facts=facts, signer=signer), chains)
         return stored
 
     def _install(self, peer: Peer, held: Held, chains: Chains | None) -> None:

@@ -19,7 +19,7 @@ from connectors.signatures.certificates import dates_of
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from policies.errors import AssertionRejected
 
-# The deployed lists say a week; one that says nothing must not be replayed for ever
+# The deployed lists say a week; one that says nothing, or years, must not be replayed for so long
 MAX_AGE = 31 * DAY
 TRUST = "Give the certificate of whoever publishes the list, from them, on another way than the list."
 
@@ -54,18 +54,15 @@ def judged_list(octets: bytes, keys: Sequence[PinnedKey], now: int) -> ServiceLi
     if found.issued > now + SERVICE_LIST.skew:
         raise FetchError("list_issued", f"the list was issued at {written(found.issued)}, which is yet to come.")
     if end_of(found) <= now:
-        when = (
-            f"ended at {written(found.next_update)}"
-            if found.next_update
-            else f"is of {written(found.issued)}, without an end"
-        )
+        when = f"of {written(found.issued)} counts until {written(end_of(found))}"
         raise FetchError("list_ended", f"the list {when}: fetch it anew.", PEER)
     return found
 
 
 def end_of(found: ServiceList) -> int:
     """The moment from which a list counts for nothing."""
-    return found.next_update or found.issued + MAX_AGE
+    last = found.issued + MAX_AGE
+    return min(found.next_update, last) if found.next_update else last
 
 
 def listed_certificates(node: ListedNode, now: int) -> tuple[ListedCertificate, ...]:

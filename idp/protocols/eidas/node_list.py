@@ -92,9 +92,9 @@ class HeldNodeList:
         """The keys that may sign the metadata of a node now. Raises `FetchError` where there is none."""
         return listed_keys(self.look(), peer, self.role, now)
 
-    def check(self, peer: Peer, now: int) -> None:
-        """Raises `PeerUnavailable` where the list does not let a node count now."""
-        check_listed(self.look(), peer, self.role, now)
+    def check(self, peer: Peer, now: int, signer: str) -> None:
+        """Raises `PeerUnavailable` where the list does not let a node's copy count now, which the key `signer` signed."""
+        check_listed(self.look(), peer, self.role, now, signer)
 
     def pending(self, now: int) -> WaitingList | None:
         """The changes that wait for an operator."""

@@ -119,6 +119,9 @@ def test_a_list_that_ended_or_is_yet_to_come_is_refused() -> None:
     endless = signed(text(ee(), until=None))
     assert judged(endless, NOW - DAY + MAX_AGE - 1).next_update == 0
     assert check_of(endless, NOW - DAY + MAX_AGE) == "list_ended"
+    years = signed(text(ee(), until=NOW + 3000 * DAY))
+    assert judged(years, NOW - DAY + MAX_AGE - 1).nodes
+    assert check_of(years, NOW - DAY + MAX_AGE) == "list_ended"
     assert check_of(signed(text(ee()).replace("T", "U", 1).replace('IssueDate="', 'IssueDate="x', 1))) == "time"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -204,3 +205,33 @@ def test_a_file_of_somebody_else_approves_nothing_and_an_older_one_of_ours_bring
     file.write_bytes(before)
     stage.restart()
     assert not stage.peers.available(NODE, stage.now)
+
+
+@pytest.mark.parametrize("days", [1, 0])
+def test_a_withdrawn_key_takes_the_copy_that_it_signed_with_it_whichever_other_keys_count(stage: Stage, days: int) -> None:
+    stage.lists("metadata", "next")
+    stage.refresh()
+    stage.approve()
+    stage.lists("next")
+    assert stage.refused() == "signature"
+    assert "counts no longer" in stage.why_not()
+    # What the other key signed takes its place, also where it ends no later
+    stage.server.answer = body(node.octets(replace(node.proxy(), valid_until=NOW + (20 + days) * DAY), by="next"))
+    stage.refresh()
+    assert stage.peers.available(NODE, stage.now)
+    stage.restart()
+    assert stage.peers.available(NODE, stage.now)
+
+
+def test_an_approval_is_of_what_pending_showed_and_of_no_pinned_certificate(stage: Stage) -> None:
+    stage.lists("metadata", "next")
+    stage.refresh()
+    stage.pins = key("next").certificate
+    stage.restart()
+    stage.lists("metadata", "next", "stranger")
+    stage.refresh()
+    stage.approve()
+    held = stage.list.look()
+    assert held is not None
+    shown = {sha256(key(name).certificate).hexdigest() for name in ("metadata", "stranger")}
+    assert {certificate for _, _, certificate in held.approved} == shown
