@@ -204,7 +204,14 @@ class StorkConnector:
         said = assertion.attributes
         texts = texts_of(said, EIDENTIFIER)
         identifier = identifier_between(texts, sending=self._provider.country, receiving=self._country)
-        kind, other, told = represented(said, identifier, sending=self._provider.country, receiving=self._country)
+        kind, other, told = represented(
+            said,
+            identifier,
+            sending=self._provider.country,
+            receiving=self._country,
+            level=level,
+            minimum=expectation.minimum_assurance,
+        )
         check_taken(kind, self._provider)
         offered = offered_attributes(said, self._catalogue) | told
         table = {row.stork: name for name, row in self._catalogue.attributes.items() if row.stork}

@@ -7,15 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from connectors.formats.stork.registry import BASE, MANDATE
+from connectors.formats.stork.registry import BASE, MANDATE, NATURAL_PARTS
 from connectors.formats.stork.values import StorkComplex, StorkSaid, complex_of
 from connectors.mapping import birthdate
 from connectors.stork_person import identifier_between
 from connectors.wire.text import is_plain
+from policies.assurance import LevelOfAssurance
+from policies.assurance.ladders import level_of_attribute
 from policies.attributes import AttributeName, Value
 from policies.catalogue import MANDATE as OUR_MANDATE
 from policies.catalogue import REPRESENTED
 from policies.errors import AssertionRejected
+from policies.load.ladders import shipped
 from policies.mandates import Mandate, value_of
 from policies.persons import PersonKind
 
@@ -34,12 +37,19 @@ Parts = tuple[tuple[str, str | StorkComplex], ...]
 
 
 def represented(
-    said: Mapping[str, StorkSaid], acting: str, *, sending: str, receiving: str | None
+    said: Mapping[str, StorkSaid],
+    acting: str,
+    *,
+    sending: str,
+    receiving: str | None,
+    level: LevelOfAssurance,
+    minimum: LevelOfAssurance,
 ) -> tuple[PersonKind, str, dict[AttributeName, Value]]:
     """The kind of a sign-in, the identifier of the one for whom the person `acting` acts, and what a mandate says of them.
 
-    `sending` is the country that answers, `receiving` ours. Raises `AssertionRejected`: plain attributes of somebody else
-    beside the person's own say nothing of who acts, and one mandate is of the very person who signs in.
+    `sending` is the country that answers, `receiving` ours; `level` is the sign-in's, `minimum` what was asked. Raises
+    `AssertionRejected`: plain attributes of somebody else beside the person's own say nothing of who acts, and one mandate
+    is of the very person who signs in.
     """
     if any(uri in said and said[uri].values for uri in _OF_OTHERS):
         raise AssertionRejected("represented", "attributes of somebody who is represented, without a mandate")
@@ -49,21 +59,46 @@ def represented(
     if len(mandates) > 1:
         raise AssertionRejected("persons", "somebody who acts for several")
     (other,), (holder,) = mandates[0].complexes("represented"), mandates[0].complexes("representative")
+    legal = _is_legal(other)
+    if _is_legal(holder):
+        raise AssertionRejected("legal_representative", "a company that acts for another")
     if holder.text("eIdentifier") != acting:
         raise AssertionRejected("persons", "a mandate of somebody else than who signs in")
-    company, person = other.text("eLPIdentifier"), other.text("eIdentifier")
-    if bool(company) == bool(person) or person == acting:
-        raise AssertionRejected("persons", "a mandate for a person and a company, for nobody, or for themself")
-    parts, kind = (_COMPANY, PersonKind.FOR_LEGAL) if company else (_PERSON, PersonKind.FOR_NATURAL)
-    identifier = identifier_between((company or person,), sending=sending, receiving=receiving)
+    named = other.text("eLPIdentifier" if legal else "eIdentifier")
+    if not named or named == acting:
+        raise AssertionRejected("persons", "a mandate for nobody, or for themself")
+    for content in mandates[0].complexes("mandateContent"):
+        _check_content(content, level, minimum)
+    parts, kind = (_COMPANY, PersonKind.FOR_LEGAL) if legal else (_PERSON, PersonKind.FOR_NATURAL)
+    identifier = identifier_between((named,), sending=sending, receiving=receiving)
     told: dict[AttributeName, Value] = {
         name: other.text(part) for part, name in parts.items() if is_plain(other.text(part))
     }
-    born = birthdate(other.text("dateOfBirth")) if person else None
+    born = None if legal else birthdate(other.text("dateOfBirth"))
     if born is not None:
         told[AttributeName(f"{REPRESENTED}birthdate")] = born
     told[OUR_MANDATE] = value_of(read_contents(mandates[0]))
     return kind, identifier, told
+
+
+def _is_legal(person: StorkComplex) -> bool:
+    """Whether a person in a mandate is a legal one. Nobody is both."""
+    natural = {name in NATURAL_PARTS for name, _ in person.parts}
+    if len(natural) > 1:
+        raise AssertionRejected("persons", "a mandate of a person and a company in one")
+    return natural == {False}
+
+
+def _check_content(content: StorkComplex, level: LevelOfAssurance, minimum: LevelOfAssurance) -> None:
+    """No part of a chain, and as sure as the sign-in has to be: an AQAA may lower that, and never raises it."""
+    if content.text("isChained") in ("true", "1"):
+        raise AssertionRejected("mandate_chained", "a mandate that somebody got from another holder")
+    aqaa = content.text("AQAA")
+    if not aqaa:
+        return
+    reached = next(rung.reaches.assurance.attribute for rung in shipped()["aqaa"].rungs if aqaa in rung.names)
+    if not reached or level_of_attribute(LevelOfAssurance(reached), level) < minimum:
+        raise AssertionRejected("mandate_aqaa", "a mandate whose AQAA is below the level that was asked")
 
 
 def mandate_value(represented: StorkComplex, acting: StorkComplex, mandates: Sequence[Mandate]) -> StorkComplex:

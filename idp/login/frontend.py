@@ -21,10 +21,14 @@ Admit = Callable[[ServiceId], None]
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An accepted request. `ignored` is how many of its words mean nothing here: the log has their number."""
+    """An accepted request. `ignored` is how many of its words mean nothing here: the log has their number.
+
+    `deviations` are the named ones without which it would have been refused: the log has them.
+    """
 
     request: ServiceRequest
     ignored: int = 0
+    deviations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

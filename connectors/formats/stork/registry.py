@@ -102,7 +102,8 @@ _ADDRESS = (
     _part("streetNumber"),
     _part("apartmentNumber"),
 )
-_EIDENTIFIER = r"[A-Z]{2}/[A-Z]{2}/\S{1,256}"
+# Visible ASCII: signs that look alike, or cannot be seen, would make two persons of one
+_EIDENTIFIER = r"[A-Z]{2}/[A-Z]{2}/[!-~]{1,256}"
 _PERSON = (
     _part("eIdentifier", form=_EIDENTIFIER),
     _part("givenName"),
@@ -200,3 +201,5 @@ ATTRIBUTES: Mapping[str, StorkAttribute] = {one.uri: one for one in _ATTRIBUTES}
 ALIASES: Mapping[str, str] = {f"{BASE}citizenQAAlevel": f"{BASE}citizenQAALevel"}
 EIDENTIFIER, IS_AGE_OVER = f"{BASE}eIdentifier", f"{BASE}isAgeOver"
 CITIZEN_QAA, MANDATE = f"{BASE}citizenQAALevel", f"{BASE}mandate"
+# In a mandate, one is a natural person by these parts, a legal one by all others
+NATURAL_PARTS = frozenset(("eIdentifier", "givenName", "surname", "dateOfBirth"))

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, written
 from connectors.formats.saml_head import opened
-from connectors.formats.stork.registry import ATTRIBUTES, QAA_LEVELS, STORK, STORKP, stork, storkp
-from connectors.formats.stork.values import read_requested_value
+from connectors.formats.stork.registry import ATTRIBUTES, IS_AGE_OVER, QAA_LEVELS, STORK, STORKP, stork, storkp
+from connectors.formats.stork.values import read_requested_age
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element, children_of, parse_canonical
 from connectors.signatures.profile import SIGNATURE
@@ -228,18 +228,17 @@ def _read_asked(element: Element | None) -> tuple[StorkAttributeRequest, ...]:
 
 
 def _read_attribute(element: Element) -> StorkAttributeRequest:
-    """One RequestedAttribute; the values of one that we do not know are not read."""
+    """One RequestedAttribute; no values are read but the age of isAgeOver: the request travels with the login."""
     reader = Reader(element, "RequestedAttribute")
     found = reader.only(("Name", "NameFormat"), ("FriendlyName", "isRequired"), but=STORK)
     values = reader.many(stork("AttributeValue"))
     reader.end()
     if found["NameFormat"] != ATTRNAME_URI:
         raise AssertionRejected("name_format", "a RequestedAttribute whose name is no URI")
-    known = ATTRIBUTES.get(found["Name"])
     return StorkAttributeRequest(
         name=found["Name"],
         required=boolean(found.get("isRequired", "false"), "RequestedAttribute"),
-        values=() if known is None else tuple(read_requested_value(value, known) for value in values),
+        values=tuple(map(read_requested_age, values)) if found["Name"] == IS_AGE_OVER else (),
     )
 
 

@@ -18,6 +18,7 @@ from connectors.formats.stork.registry import (
     ALIASES,
     ATTRIBUTES,
     AVAILABLE,
+    IS_AGE_OVER,
     STATUSES,
     Part,
     StorkAttribute,
@@ -32,6 +33,8 @@ from policies.latin import is_latin
 
 _STATUS = stork("AttributeStatus")
 _LATIN_SCRIPT = "LatinScript"
+# In characters, however an age is spelled
+MAX_AGE = 32
 # The types that engines name: they say nothing beyond the attribute's own
 _TYPES = frozenset(("string", "anyType"))
 
@@ -110,6 +113,8 @@ def _faults(known: StorkAttribute, values: Sequence[StorkValue]) -> list[str]:
     faults = [] if len(texts) == (0 if known.parts else len(values)) else ["a value of another type"]
     if not all(known.is_value(value.text) for value in texts):
         faults.append("a value of another type")
+    if known.form and not all(value.latin for value in texts):
+        faults.append("a script of a code")
     if texts and not any(value.latin for value in texts):
         faults.append("an original script alone")
     if any(value.latin and not is_latin(value.text) for value in texts if not all(one.latin for one in texts)):
@@ -163,7 +168,9 @@ def _read_attribute(element: Element, known: StorkAttribute) -> StorkSaid:
 
 def _read_value(element: Element, known: StorkAttribute) -> StorkValue:
     reader = Reader(element, known.name)
-    found = reader.only((), (XSI_TYPE,) if known.parts else (XSI_TYPE, _LATIN_SCRIPT))
+    # A code has no script. One that says so would stand beside the one value, and not be counted
+    coded = known.parts or known.form
+    found = reader.only((), (XSI_TYPE,) if coded else (XSI_TYPE, _LATIN_SCRIPT))
     if found.get(XSI_TYPE, "xs:string").rpartition(":")[2] not in {*_TYPES, f"{known.name}Type"}:
         raise AssertionRejected("attribute_type", f"{known.name} that says to be of another type")
     if known.parts:
@@ -197,11 +204,11 @@ def _read_part(element: Element, part: Part) -> "str | StorkComplex":
     return text
 
 
-def read_requested_value(element: Element, known: StorkAttribute) -> str:
-    """A value that a request names, such as the age of isAgeOver. Raises `AssertionRejected`."""
-    text = plain(element, "AttributeValue", MAX_OCTETS)
-    if known.parts or not known.is_value(text):
-        raise AssertionRejected("requested_value", f"a requested {known.name} of another type than its own")
+def read_requested_age(element: Element) -> str:
+    """The age that a request names for isAgeOver. Raises `AssertionRejected`."""
+    text = plain(element, "AttributeValue", MAX_AGE)
+    if not ATTRIBUTES[IS_AGE_OVER].is_value(text):
+        raise AssertionRejected("requested_value", "an isAgeOver whose value is no age")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The offer of each country, for everybody: from its node's approved metadata and from our registrations.
+"""The offer of each country, for everybody: from its node's approved metadata or pinned keys, and from our registrations.
 
 It names no service and no person. The day of the last sign-ins is one on which several people signed in
 (`idp.monitoring.successes`).
@@ -11,13 +11,14 @@ from datetime import date
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import LEGAL_MINIMUM, MINIMUM, NOTIFIED_LEVELS, known_to
 from connectors.metadata.peers import Peers
+from connectors.stork import keys_now, pinned_keys
 from idp.login.role import Reach
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.errors import PeerUnavailable, StoreUnavailable
 from policies.load import Configuration
-from policies.parties import ONLY_TEST, IdentityProvider, Peer, RequestingNode, Translated
+from policies.parties import ONLY_TEST, IdentityProvider, Peer, RequestingNode, StorkPeer, Translated
 from policies.persons import ABOUT_A_COMPANY, PersonKind
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -68,7 +69,8 @@ class Offers:
         return tuple(self._of_provider(one, days, now) for one in known)
 
     def _of_node(self, node: RequestingNode, days: Mapping[str, int], now: int) -> Offer:
-        reachable = isinstance(node.peer, Peer) and self._peers.available(node.peer.entity_id, now)
+        peer = node.peer
+        reachable = _has_key(peer, now) if isinstance(peer, StorkPeer) else self._peers.available(peer.entity_id, now)
         persons = tuple(kind for kind in PersonKind if kind in node.persons)
         last = days.get(node.node_id, 0)
         return Offer(node.node_id, node.peer.country, node.title, persons, (), (), reachable, last, asks=True)
@@ -76,13 +78,24 @@ class Offers:
     def _of_provider(self, one: IdentityProvider, days: Mapping[str, int], now: int) -> Offer:
         facts = facts_of(self._peers, one, now)
         try:
-            reached = self._reach(one, now) is Reach.OPEN and (facts is not None or not isinstance(one.peer, Peer))
+            usable = facts is not None or not isinstance(one.peer, Peer)
+            if isinstance(one.peer, StorkPeer):
+                usable = _has_key(one.peer, now)
+            reached = usable and self._reach(one, now) is Reach.OPEN
         except StoreUnavailable:
             reached = False
         persons, levels, attributes = said_by(one, facts, self._configuration.catalogue)
         return Offer(
             one.provider_id, one.country, one.title, persons, levels, attributes, reached, days.get(one.provider_id, 0)
         )
+
+
+def _has_key(peer: StorkPeer, now: int) -> bool:
+    """Whether a pinned key of a country that speaks STORK is in force."""
+    try:
+        return bool(keys_now(peer, pinned_keys(peer), now))
+    except PeerUnavailable:
+        return False
 
 
 def facts_of(peers: Peers, provider: IdentityProvider, now: int) -> PeerFacts | None:
@@ -103,7 +116,9 @@ def said_by(
     table = {uri: level for uri, level in one.assurance.items() if facts is None or uri in facts.assurance}
     of_node = isinstance(one.peer, Peer)
     levels = sorted({(level, uri in NOTIFIED_LEVELS if of_node else one.notified) for uri, level in table.items()})
-    if facts is None:
+    if isinstance(one.peer, StorkPeer):
+        named = {name for name, row in catalogue.attributes.items() if row.stork and row.persons & one.persons}
+    elif facts is None:
         named = {name for name, _ in one.attributes.values()}
     else:
         named = {name for name, row in catalogue.attributes.items() if row.eidas and row.eidas in facts.attributes}

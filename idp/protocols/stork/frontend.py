@@ -84,7 +84,7 @@ class StorkFrontend:
         """
         if inbound.binding != "post":
             raise PeerRequestRefused("binding", "a request by another binding than POST")
-        signed, head, relay_state, entity_id = self._verified(inbound, now)
+        (signed, head, relay_state, entity_id), used = self._verified(inbound, now)
         node, peer = self._nodes[entity_id], self._peers[entity_id]
         service = ServiceId(node.node_id)
         try:
@@ -99,7 +99,8 @@ class StorkFrontend:
             return Declined(_origin(node, head.request_id, question), error)
         admit(service)
         known = tuple(one for one in request.attributes if one.name in ATTRIBUTES)
-        return Received(self._asked(request, _origin(node, request.request_id, StorkQuestion(relay_state, known))))
+        origin = _origin(node, request.request_id, StorkQuestion(relay_state, known))
+        return Received(self._asked(request, origin), deviations=used)
 
     def check_registered(self, origin: Origin) -> None:
         """Raises `RequestRefused` where the country's registration ended since."""
@@ -143,8 +144,8 @@ class StorkFrontend:
         head = self._head(message_id(answer_key, "response"), peer, origin, now)
         return self._posted(failure_element(head, status, sub_status, message), peer, origin, now)
 
-    def _verified(self, inbound: Inbound, now: int) -> tuple[Signed, RequestHead, str, EntityId]:
-        """A request by today's algorithms; by SHA-1 only of a country whose registration says so."""
+    def _verified(self, inbound: Inbound, now: int) -> tuple[tuple[Signed, RequestHead, str, EntityId], tuple[str, ...]]:
+        """A request by today's algorithms; by SHA-1 only of a country whose registration says so. Its deviations, too."""
         keys: dict[EntityId, tuple[PinnedKey, ...]] = {}
         for name, peer in self._peers.items():
             try:
@@ -152,12 +153,12 @@ class StorkFrontend:
             except PeerUnavailable:
                 continue
         try:
-            return verified_request(inbound, keys, STORK, shape=STORK_REQUEST)
+            return verified_request(inbound, keys, STORK, shape=STORK_REQUEST), ()
         except PeerRequestRefused as error:
             old = {name: them for name, them in keys.items() if SHA1_SIGNATURE in self._peers[name].deviations}
             if error.check not in OLD_ALGORITHMS or not old:
                 raise
-            return verified_request(inbound, old, STORK_SHA1, shape=STORK_REQUEST)
+            return verified_request(inbound, old, STORK_SHA1, shape=STORK_REQUEST), (SHA1_SIGNATURE,)
 
     def _judged(self, signed: Signed, relay_state: str, peer: StorkPeer, now: int) -> StorkRequest:
         if len(relay_state.encode()) > MAX_RELAY_STATE:

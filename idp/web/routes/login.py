@@ -180,7 +180,8 @@ def _begin(site: Site, frontend: LoginEntrance, request: Request, inbound: Inbou
         with about(origin.service):
             requested = site.broker.begin(received.request, now)
             site.reference(request, requested.login)
-            site.step(request, LoginStep.BEGUN, origin, scopes_ignored=received.ignored, came=inbound)
+            used = received.deviations
+            site.step(request, LoginStep.BEGUN, origin, deviations=used, scopes_ignored=received.ignored, came=inbound)
             page = resume.begin(site, request, requested, now)
         return _declined(site, request, page, now) if isinstance(page, Declined) else page
     except (AssertionRejected, Suspended, AllRevoked, Closed) as error:

@@ -11,6 +11,8 @@ from policies.errors import AssertionRejected
 from tests.connectors.stork import judge
 from tests.connectors.stork.made import ADDRESS, ASSERTION, ATTRIBUTES, edited, saying, signed
 
+UNLATIN = '<saml:AttributeValue xsi:type="xs:anyType" LatinScript="false">{}</saml:AttributeValue>'
+
 
 @pytest.mark.spec("eidas.md §21 assertion; eidas.md §21 attribute status; eidas.md §21 complex values")
 def test_what_we_say_is_valid_and_is_read_again_as_it_was() -> None:
@@ -30,6 +32,14 @@ def test_what_we_say_is_valid_and_is_read_again_as_it_was() -> None:
         ('Status="Available"', 'Status="Withheld"', "attribute_status"),
         ('Status="Available"', 'Status="Perhaps"', "attribute_status"),
         (">KH/ST/0001<", ">KH-ST-0001<", "attribute_value"),
+        # Signs that nobody sees, or that look like others
+        *((">KH/ST/0001<", f">KH/ST/{sign}0001<", "attribute_value") for sign in "\u200b\u00ad\uff11\u0660"),
+        # A code in another script would be a second value beside the one
+        ('xsi:type="xs:string">KH/ST/0001<', 'xsi:type="xs:anyType" LatinScript="false">KH/ST/0001<', "unknown_attribute"),
+        *(
+            (f">{code}</saml:AttributeValue>", f">{code}</saml:AttributeValue>{other}", "unknown_attribute")
+            for code, other in (("KH/ST/0001", UNLATIN.format("KH/ST/0002")), ("3", UNLATIN.format("4")))
+        ),
         (">18870412<", ">18871312<", "attribute_value"),
         (">18870412<", ">1887-04-12<", "attribute_value"),
         (
@@ -71,6 +81,7 @@ def test_what_contradicts_itself_or_is_of_another_type_is_refused_by_name(old: s
         {"surname": StorkSaid(AVAILABLE, (ADDRESS,))},
         {"surname": StorkSaid(AVAILABLE, (StorkText("Onasis"), StorkText("Kennedy")))},
         {"citizenQAALevel": None},
+        {"citizenQAALevel": StorkSaid(AVAILABLE, (StorkText("3"), StorkText("4", latin=False)))},
         {"isStudent2": StorkSaid(WITHHELD)},
     ],
 )

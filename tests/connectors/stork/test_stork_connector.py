@@ -28,12 +28,12 @@ from connectors.signatures.xmlenc import encrypt
 from connectors.stork import StorkConnector
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName
-from policies.authentication import Requester
+from policies.authentication import Assertion, Requester
 from policies.catalogue import STANDARD
 from policies.deviations import SHA1_SIGNATURE
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, PeerUnavailable
 from policies.parties import EntityId, IdentityProvider, ProviderId, Source, StorkPeer, SubjectNamespace
-from policies.persons import PersonKind
+from policies.persons import EVERYBODY, PersonKind
 from tests.connectors import forge
 from tests.connectors.forge import rsa_key
 from tests.connectors.metadata.node import rsa_signer
@@ -48,6 +48,10 @@ HALF_OLD = forge.How(digest=constants.TransformSha1)
 Signing = forge.SigningParty
 BEGIN = datetime(2026, 11, 20, tzinfo=UTC)
 TO_US = rsa_signer(7)
+HOLDER = (
+    "<stork:eIdentifier>KH/ST/0001</stork:eIdentifier><stork:givenName>Mari</stork:givenName>"
+    "<stork:surname>Onasis</stork:surname>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +77,12 @@ def registered(party: Signing, **changes: Any) -> IdentityProvider:
 
 
 def connector_to(party: Signing, **changes: Any) -> StorkConnector:
+    return connector_of(registered(party, **changes))
+
+
+def connector_of(provider: IdentityProvider) -> StorkConnector:
     return StorkConnector(
-        provider=registered(party, **changes),
+        provider=provider,
         entity_id=OURS,
         acs_url=ACS,
         signer=rsa_signer(1),
@@ -149,10 +157,7 @@ def test_a_good_answer_is_a_person_in_our_words(peps: Signing) -> None:
 
 @pytest.mark.spec("eidas.md §21 complex values; decisions.md 28")
 def test_who_acts_for_a_company_is_heard_where_the_registration_takes_them(peps: Signing) -> None:
-    takes = replace(registered(peps), persons=frozenset({PersonKind.FOR_LEGAL}))
-    connector = StorkConnector(
-        provider=takes, entity_id=OURS, acs_url=ACS, signer=rsa_signer(1), unwrappers=(), country="ST", catalogue=STANDARD
-    )
+    connector = connector_of(replace(registered(peps), persons=frozenset({PersonKind.FOR_LEGAL})))
     found = connector.receive(answer(peps, ASSERTION), EXPECTATION, NOW)
     assert (found.kind, found.offered.kind, found.subject) == (PersonKind.FOR_LEGAL, PersonKind.FOR_LEGAL, "KH/ST/0001")
     assert found.acting_for is not None
@@ -170,6 +175,52 @@ def test_who_acts_for_a_company_is_heard_where_the_registration_takes_them(peps:
         persons=frozenset({PersonKind.NATURAL, PersonKind.FOR_LEGAL}),
     )
     assert {one.name: one.required for one in connector._attributes(ask)}[MANDATE] is True
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check"),
+    [
+        # A person and a company in one, on either side; a company that acts for another
+        ("<stork:eLPIdentifier>", "<stork:surname>Onasis</stork:surname><stork:eLPIdentifier>", "persons"),
+        ("Mari</stork:givenName>", "Mari</stork:givenName><stork:legalName>N</stork:legalName>", "unknown_element"),
+        (
+            "Onasis</stork:surname></stork:rep",
+            "Onasis</stork:surname><stork:legalName>N</stork:legalName></stork:rep",
+            "persons",
+        ),
+        (
+            f"<stork:representative>{HOLDER}",
+            "<stork:representative><stork:legalName>N</stork:legalName>",
+            "legal_representative",
+        ),
+        ("false</stork:isJoined>", "false</stork:isJoined><stork:isChained>true</stork:isChained>", "mandate_chained"),
+        ("false</stork:isJoined>", "false</stork:isJoined><stork:isChained>1</stork:isChained>", "mandate_chained"),
+        (">3</stork:AQAA>", ">2</stork:AQAA>", "mandate_aqaa"),
+        (">3</stork:AQAA>", ">1</stork:AQAA>", "mandate_aqaa"),
+    ],
+)
+def test_a_mandate_that_bears_no_sign_in_is_refused_by_its_check(peps: Signing, old: str, new: str, check: str) -> None:
+    text = etree.tostring(response_element(HEAD, assertion_element(ASSERTION)), encoding="unicode")
+    assert old in text
+    spoiled = posted(etree.fromstring(text.replace(old, new, 1)), peps)
+    connector = connector_of(replace(registered(peps), persons=EVERYBODY))
+    connector.receive(posted(etree.fromstring(text), peps), EXPECTATION, NOW)
+    assert refusal(connector, spoiled) == check
+
+
+def test_a_mandate_is_never_surer_than_the_sign_in_and_of_aqaa_1_none_at_any_level(peps: Signing) -> None:
+    connector = connector_of(replace(registered(peps), persons=EVERYBODY))
+    text = etree.tostring(response_element(HEAD, assertion_element(ASSERTION)), encoding="unicode")
+
+    def at(aqaa: str, minimum: LevelOfAssurance) -> Assertion:
+        changed = etree.fromstring(text.replace(">3</stork:AQAA>", f">{aqaa}</stork:AQAA>"))
+        return connector.receive(posted(changed, peps), replace(EXPECTATION, minimum_assurance=minimum), NOW)
+
+    assert at("4", LevelOfAssurance.SUBSTANTIAL).offered.loa is LevelOfAssurance.SUBSTANTIAL
+    assert at("2", LevelOfAssurance.LOW).acting_for
+    with pytest.raises(AssertionRejected) as refused:
+        at("1", LevelOfAssurance.LOW)
+    assert refused.value.check == "mandate_aqaa"
 
 
 @pytest.mark.parametrize(("said", "known"), [("1887", "1887"), ("188704", "1887-04"), ("18870412", "1887-04-12")])
@@ -274,10 +325,7 @@ def test_a_key_that_ended_is_no_key_and_a_level_that_nobody_reaches_asks_nobody(
     with pytest.raises(PeerUnavailable):
         connector_to(peps).receive(answer(peps), EXPECTATION, late)
     ask = Ask("login", LevelOfAssurance.HIGH, force_authentication=True, requester=Requester("City", "public"))
-    low = replace(registered(peps), assurance={"2": LevelOfAssurance.LOW})
-    connector = StorkConnector(
-        provider=low, entity_id=OURS, acs_url=ACS, signer=rsa_signer(1), unwrappers=(), country="ST", catalogue=STANDARD
-    )
+    connector = connector_of(replace(registered(peps), assurance={"2": LevelOfAssurance.LOW}))
     with pytest.raises(AssuranceTooLow):
         connector.request(ask, NOW)
     with pytest.raises(AuthenticationFailed):

@@ -62,6 +62,17 @@ def test_what_is_not_in_the_grammar_is_refused_by_name(old: str, new: str, check
     assert check in {*ALL_CHECKS, *EIDAS_CHECKS, *REQUEST_CHECKS, *STORK_REQUEST_CHECKS}
 
 
+def test_of_values_the_age_alone_is_read_and_is_short() -> None:
+    long = "<stork:AttributeValue>" + "0" * 180_000 + "</stork:AttributeValue>"
+    element = request_element(REQUEST)
+    beside = 'FriendlyName="surname" isRequired="true"'
+    read = read_request(edited(element, f"{beside}/>", f"{beside}>{long}</stork:RequestedAttribute>"))
+    assert read == REQUEST
+    with pytest.raises(AssertionRejected) as refused:
+        read_request(edited(element, ">18<", f">{'1' * 33}<"))
+    assert refused.value.check == "text"
+
+
 def test_no_attributes_are_no_request_and_unknown_ones_pass_the_grammar() -> None:
     unknown = edited(request_element(REQUEST), f"{BASE}surname", "urn:example:isdnie")
     assert [one.name for one in read_request(unknown).attributes][1] == "urn:example:isdnie"

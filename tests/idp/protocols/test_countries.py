@@ -12,11 +12,13 @@ from idp.protocols.eidas.countries import Offer, Offers
 from policies.catalogue import STANDARD
 from policies.errors import StoreUnavailable
 from policies.load import Configuration
-from policies.parties import IdentityProvider, ProviderId
+from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, RequestingNode, Source, StorkPeer
 from policies.persons import EVERYBODY, PersonKind
+from tests.connectors import forge
 from tests.connectors.eidas.node import SendingNode
 from tests.connectors.metadata import node
 from tests.connectors.metadata.world import World, world
+from tests.connectors.stork.test_stork_connector import BEGIN, registered
 
 
 @pytest.fixture
@@ -81,3 +83,21 @@ def test_whom_nobody_can_say_to_be_on_counts_as_not_reachable(sending: World) ->
     found = Offers(Configuration({}, {}, {provider.provider_id: provider}, STANDARD, {}), sending.peers, unknown, dict)
     assert [one.reachable for one in found(sending.now)] == [False]
     assert [one.reachable for one in offers(provider, sending.peers, Reach.OFF)(sending.now)] == [False]
+
+
+def test_a_country_of_stork_is_reachable_while_a_pinned_key_is_in_force(sending: World) -> None:
+    party, late = forge.party(forge.rsa_key(5, 2048), BEGIN), node.NOW + 400 * 86400
+    asked = offers(registered(party), sending.peers)
+    assert [one.reachable for one in asked(late)] == [False]
+    (found,) = asked(node.NOW)
+    assert found.reachable
+    assert {"family_name", "birthdate", "address"} <= set(found.attributes)
+    assert "mandate" not in found.attributes
+    (acting,) = offers(replace(registered(party), persons=EVERYBODY), sending.peers)(node.NOW)
+    assert "mandate" in acting.attributes
+    source = Source("nodes/se.toml", 1)
+    peer = StorkPeer(EntityId("https://peps.se.example"), "SE", "https://peps.se.example/r", (party.certificate,), source)
+    asks = RequestingNode(NodeId("se"), {"en": "Sweden"}, peer, source)
+    configuration = Configuration({}, {}, {}, STANDARD, {}, nodes={asks.node_id: asks})
+    told = Offers(configuration, sending.peers, lambda _one, _now: Reach.OPEN, dict)
+    assert [(one.asks, one.reachable) for at in (node.NOW, late) for one in told(at)] == [(True, True), (True, False)]

@@ -1,11 +1,16 @@
 """STORK between two of our own brokers over real sockets: a city asks, a citizen's country informs and answers."""
 
+import base64
 from collections.abc import Iterator, Mapping
 
 import pytest
+from lxml import etree
+from structlog.testing import capture_logs
 
 from connectors.formats.stork.registry import BASE
 from idp.keys.file import FileSigner, load_signer, load_unwrapper
+from tests.connectors import forge
+from tests.connectors.stork.test_stork_connector import OLD
 from tests.idp.staging import Clock, opened
 from tests.idp.web.finland import ORGANIZATION
 from tests.idp.web.stage import Stage
@@ -22,6 +27,7 @@ url = "{issuer}/stork/acs"
 certificates = "metadata/nl-stork.pem"
 encryption_certificate = "metadata/nl-stork-encryption.pem"
 middleware = true
+deviations = ["sha1_signature"]
 [title]
 en = "S-PEPS of the Netherlands"
 """
@@ -93,10 +99,12 @@ def asked(visitor: Visitor, *ticked: str, **changes: str | None) -> Answer:
     return visitor.asks(visitor.login(**changes), "ee-stork", *ticked)
 
 
+CROSS = {"origin": "null", "sec-fetch-site": "cross-site"}
+
+
 def informed(citizen: Browser, question: Answer, who: str = "mari") -> Answer:
     """Estonia's page that informs, after the sign-in there."""
-    cross = {"origin": "null", "sec-fetch-site": "cross-site"}
-    page = citizen.go("POST", "/stork/sso", fields=question.fields, headers=cross)
+    page = citizen.go("POST", "/stork/sso", fields=question.fields, headers=CROSS)
     if page.status == 200:
         (national,) = [url for url in page.found("//a/@href") if url.endswith("/at/national")]
         page = citizen.go("GET", national)
@@ -131,6 +139,22 @@ def test_a_citizen_who_leaves_at_home_is_told_so_at_the_city(visitor: Visitor, c
 def test_nobody_asks_estonia_whom_it_did_not_register(citizen: Browser, visitor: Visitor) -> None:
     fields = {**asked(visitor).fields}
     fields["SAMLRequest"] = fields["SAMLRequest"][:-8] + "AAAAAAA="
-    page = citizen.go("POST", "/stork/sso", fields=fields, headers={"origin": "null", "sec-fetch-site": "cross-site"})
+    page = citizen.go("POST", "/stork/sso", fields=fields, headers=CROSS)
     assert page.status == 400
     assert BASE not in page.text
+
+
+@pytest.mark.spec("eidas.md §21 SHA-1")
+def test_a_request_that_needed_sha_1_says_so_in_the_log(visitor: Visitor, citizen: Browser, border: StorkStage) -> None:
+    question = asked(visitor)
+    root = etree.fromstring(base64.b64decode(question.fields["SAMLRequest"]))
+    root.remove(root.find("{*}Signature"))  # type: ignore[arg-type] # it is signed
+    key = border.receiving / "keys" / "saml.pem"
+    by = forge.SigningParty(key.read_bytes(), load_signer(key).certificate)
+    old = base64.b64encode(forge.signed(etree.tostring(root), [str(root.get("ID"))], by, OLD)).decode()
+    used = []
+    for sent in (question.fields["SAMLRequest"], old):
+        with capture_logs() as lines:
+            citizen.go("POST", "/stork/sso", fields={**question.fields, "SAMLRequest": sent}, headers=CROSS)
+        used += [line.get("deviations") for line in lines if line["event"] == "login" and line["step"] == "begun"]
+    assert used == [None, ["sha1_signature"]]
