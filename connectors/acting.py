@@ -3,7 +3,7 @@
 A company has a namespace of its own beside its provider's: no company's identifier is a person's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from connectors.wire.text import is_plain
 from policies.attributes import AttributeName, Value
@@ -14,6 +14,7 @@ from policies.parties import IdentityProvider, SubjectNamespace
 from policies.persons import ActingFor, PersonKind
 
 COMPANY, OTHER = AttributeName("legal_person_identifier"), AttributeName(f"{REPRESENTED}person_identifier")
+_OF_WHOEVER_ACTS = frozenset(map(AttributeName, ("family_name", "given_name", "birthdate", MANDATE)))
 # No configured namespace has a colon
 _COMPANIES = ":legal"
 
@@ -46,13 +47,16 @@ def check_taken(kind: PersonKind, provider: IdentityProvider) -> None:
 
 
 def told_by_attributes(
-    provider: IdentityProvider, offered: Mapping[AttributeName, Value]
+    provider: IdentityProvider, offered: Mapping[AttributeName, Value], came: Collection[str]
 ) -> tuple[PersonKind, ActingFor | None]:
     """The word of a national provider by the attributes that its registration maps: whom the person acts for, or nobody.
 
-    A company that signs in by itself has `legal_person_identifier` too: which of both it is says the registration, that
-    takes one of them. Raises `AssertionRejected`.
+    `came` has the wire names of the answer, whether or not a value was read from them. A company that signs in by itself
+    has `legal_person_identifier` too, and nothing of a person. Raises `AssertionRejected`.
     """
+    there = {name for wire, (name, _) in provider.attributes.items() if wire in came}
+    if not there & {COMPANY, OTHER} <= offered.keys():
+        raise AssertionRejected("represented", "whoever is represented has an identifier that cannot be read")
     company, other = offered.get(COMPANY), offered.get(OTHER)
     if company is not None and other is not None:
         raise AssertionRejected("persons", "somebody who acts for a person and for a company at once")
@@ -61,7 +65,8 @@ def told_by_attributes(
         raise AssertionRejected("represented", "attributes of somebody who is represented, without an identifier")
     kind = PersonKind.NATURAL if other is None else PersonKind.FOR_NATURAL
     if company is not None:
-        kind = PersonKind.LEGAL if PersonKind.LEGAL in provider.persons else PersonKind.FOR_LEGAL
+        alone = PersonKind.LEGAL in provider.persons and there.isdisjoint(_OF_WHOEVER_ACTS)
+        kind = PersonKind.LEGAL if alone else PersonKind.FOR_LEGAL
     check_taken(kind, provider)
     identifier = company if other is None else other
     return kind, acting_for(kind, provider, offered, _text(identifier) if kind.acts else "")

@@ -106,7 +106,7 @@ def names_of(kind: PersonKind, catalogue: Catalogue, registry: Registry) -> dict
 
     The wire has it the other way round than we: its plain attributes are those of whoever is represented.
     """
-    named = {name: row.eidas_name for name, row in catalogue.attributes.items() if kind in row.persons}
+    named = {name: row.eidas_name for name, row in catalogue.attributes.items() if row.between_nodes(kind)}
     return {
         name: acting(uri) if kind.acts and uri in NATURAL and not name.startswith(REPRESENTED) else uri
         for name, uri in named.items()

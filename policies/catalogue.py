@@ -77,6 +77,14 @@ class AttributeType:
         of_the_other = STANDARD.attributes.get(AttributeName(self.name.removeprefix(REPRESENTED)))
         return self.eidas or (of_the_other.eidas if of_the_other is not None else "")
 
+    def between_nodes(self, kind: PersonKind) -> bool:
+        """Whether a node's answer of this kind can have it.
+
+        An additional attribute is in no person's set, and does not say whether it is of whoever acts or of the other: of
+        kinds that act it goes only where `persons` has no other kind.
+        """
+        return kind in self.persons and (not kind.acts or self.eidas_form is None or self.persons <= ACTING)
+
     def says_alone(self, form: str) -> bool:
         """Whether a form, by its name, needs no attribute's name beside it: `age_over` of the person's birth date."""
         return form in _ALONE.get(self.name, ())

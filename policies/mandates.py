@@ -22,6 +22,8 @@ MAX_PROCEDURES = 100
 MAX_SPELLED = 16 * 1024
 _NAMES = frozenset(("general", "joint", "limit", "procedures", "valid_from", "valid_to"))
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,5}[1-9])?")
+# An exponent would be written out: a few signs would fill the memory
+_SPELLED = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -146,13 +148,10 @@ def _limit(said: object) -> tuple[Decimal, str] | None:
     match said:
         case None:
             return None
-        case {"amount": str() as number, "currency": str() as currency, **rest} if not rest and len(number) <= _LONGEST:
+        case {"amount": str() as number, "currency": str() as currency, **rest} if not rest and _SPELLED.fullmatch(number):
             return Decimal(number), currency
         case _:
             raise ValueError("a limit of another shape")
-
-
-_LONGEST = len("999999999999999.999999")
 
 
 def _day(said: object) -> date | None:

@@ -254,7 +254,8 @@ class OidcConnector:
         if id_token.loa is None:
             raise AssertionRejected("acr_unknown", "no acr that the registration names")
         offered = offered_attributes(wire, provider.attributes, provider.multiple) | latin_forms(wire, provider.latin)
-        kind, represented = told_by_attributes(provider, offered)
+        came = [name for name in provider.attributes if claim_of(name) in claims]
+        kind, represented = told_by_attributes(provider, offered, came)
         table = {claim_of(name): ours for name, (ours, _) in provider.attributes.items()} | dict(provider.latin)
         return Assertion(
             provider_id=provider.provider_id,

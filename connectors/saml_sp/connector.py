@@ -245,7 +245,8 @@ class SamlConnector:
         subject = subject_identifier(assertion, self._provider, here)
         if expectation.name_id_format and not self._provider.subject_attribute:
             check_asked_format(assertion.subject, expectation.name_id_format)
-        kind, represented = told_by_attributes(self._provider, offered)
+        came = {one.name for one in assertion.attributes}
+        kind, represented = told_by_attributes(self._provider, offered, came)
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._provider.entity_id,

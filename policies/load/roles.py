@@ -46,6 +46,11 @@ def _of_city(configuration: Configuration, country: str) -> Iterator[Problem]:
     fix = f'remove the file, or write role = "{NODE}" in {SETTINGS}.'
     for node in configuration.nodes.values():
         yield _problem(node.source, "id", "only a node is asked by other countries, and this is a city.", fix)
+    both = {PersonKind.LEGAL, PersonKind.FOR_LEGAL}
+    for provider in configuration.providers.values():
+        if provider.protocol not in ("eidas", "stork") and both <= provider.persons:
+            what = "takes companies by themselves and whoever acts for one: an answer of it does not say which it is of."
+            yield _problem(provider.source, "persons", what, 'write "legal" or "for_legal", or a file for each of them.')
     stork = any(one.protocol == "stork" for one in configuration.providers.values())
     if not country and (stork or _nodes_asked(configuration)):
         yield _country_missing("is missing: a country's node wants to know which country asks.")

@@ -56,6 +56,7 @@ def test_a_mandate_has_one_spelling(mandate: Mandate) -> None:
         '{"general":true,"limit":5000}',
         '{"general":true,"limit":{"amount":"5000"}}',
         '{"general":true,"limit":{"amount":"-1","currency":"EUR"}}',
+        '{"general":true,"limit":{"amount":"1E3","currency":"EUR"}}',
         '{"general":true,"limit":{"amount":"NaN","currency":"EUR"}}',
         '{"general":true,"limit":{"amount":"5000","currency":"euro"}}',
         '{"general":true,"limit":{"amount":"5000","currency":"EUR","per":"day"}}',

@@ -69,7 +69,7 @@ def kinds_in(assertion: Assertion, taken: Collection[PersonKind]) -> list[Person
     company, other = LEGAL_IDENTIFIER_NAME in offered, OTHERS_IDENTIFIER_NAME in offered
     there = {
         PersonKind.NATURAL: person,
-        PersonKind.LEGAL: company and not person,
+        PersonKind.LEGAL: company and not person and not assertion.kind.acts,
         PersonKind.FOR_NATURAL: person and other,
         PersonKind.FOR_LEGAL: person and company,
     }

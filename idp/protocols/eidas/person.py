@@ -9,7 +9,8 @@
 | `address`, `legal_address` | CurrentAddress, LegalPersonAddress | base64 of its parts |
 | `gender` | Gender | `Male`, `Female`, `Unspecified`; ISO/IEC 5218 codes are read |
 
-Whoever acts for another is the representative, of whom the minimum data set goes and nothing else. The plain attributes are
+Whoever acts for another is the representative, of whom the minimum data set goes and nothing else: no additional attribute
+either, but those that the catalogue has for kinds that act alone, such as `mandate`. The plain attributes are
 the other's, which the catalogue calls `represented_family_name` and so on.
 """
 
@@ -64,7 +65,7 @@ def names_answered(kind: PersonKind, catalogue: Catalogue) -> Mapping[str, Attri
             name = AttributeName(REPRESENTED + name)
         elif known.namespace != plain and not known.additional:
             continue
-        if name in catalogue.attributes and kind in catalogue.attributes[name].persons:
+        if name in catalogue.attributes and catalogue.attributes[name].between_nodes(kind):
             found[uri] = name
     return found
 

@@ -16,10 +16,12 @@ from connectors.request_checks import check_request
 from policies.attributes import AttributeName
 from policies.errors import AssertionRejected
 from policies.load import load
+from policies.persons import EVERYBODY, PersonKind
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import ASKING, ASSERTION, NOW, REQUEST, SSO, found, signed
 from tests.connectors.eidas.node import NOW as THEN
 from tests.connectors.eidas.node import PERSON, SendingNode, ask, connector_opening, expectation, ours
+from tests.connectors.eidas.test_eidas_acting import ACTING, OF_COMPANY, REPRESENTED_PERSON
 from tests.connectors.metadata.node import proxy
 from tests.policies.load.files import FILES, files, problems_of
 
@@ -105,6 +107,23 @@ def test_it_is_asked_of_a_node_that_has_it_and_offered_under_our_name() -> None:
     told = node.says(person={**PERSON, **dict(BESIDE)}, registry=KNOWN)
     offered = connector.receive(told, expectation(), THEN).offered.attributes
     assert (offered[names[0]], offered[names[1]]) == ("lawyer", "EE1")
+
+
+@pytest.mark.spec("eidas.md §5 representatives")
+def test_nobody_who_acts_gets_what_may_be_of_whoever_is_represented() -> None:
+    role, known = AttributeName("role"), {uri: said for uri, said in BESIDE if uri == ROLE}
+    rows = CATALOGUE.attributes
+    alone = CATALOGUE.with_own([replace(rows[role], persons=frozenset({PersonKind.FOR_LEGAL}))])
+    for catalogue, person, heard in (
+        (CATALOGUE, {**OF_COMPANY, **ACTING}, False),
+        (CATALOGUE, {**REPRESENTED_PERSON, **ACTING}, False),
+        (CATALOGUE, OF_COMPANY, True),
+        (alone, {**OF_COMPANY, **ACTING}, True),
+    ):
+        node = SendingNode()
+        connector = connector_opening(replace(node.provider, persons=EVERYBODY), [ours()], node, catalogue=catalogue)
+        told = node.says(person={**person, **known}, registry=KNOWN)
+        assert (role in connector.receive(told, expectation(), THEN).offered.attributes) is heard
 
 
 def test_our_metadata_names_it() -> None:

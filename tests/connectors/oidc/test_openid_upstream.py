@@ -8,9 +8,11 @@ import pytest
 from connectors.connector import Inbound
 from connectors.oidc.metadata import read_provider_metadata
 from connectors.oidc.published_keys import LAST_SECONDS
+from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName
 from policies.errors import AssertionRejected, AssuranceTooLow, Misconfigured, PeerUnavailable
+from policies.persons import PersonKind
 from policies.registrations.openid_registration import OpenIDRegistration
 from tests.connectors.oidc.bench import (
     ADDRESS,
@@ -150,6 +152,34 @@ def test_a_claim_may_identify(op: Upstream) -> None:
     made = of(by_claim)
     assert json.loads(parameters(asked(made)[0])["claims"])["userinfo"]["personal_code"] == {"essential": True}
     assert login(made, op).subject == "EE-1"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "company", "person", "check"),
+    [
+        ({PersonKind.LEGAL}, "hrb-1", {}, ""),
+        # A representative never becomes the company, also where nobody can read who it is
+        ({PersonKind.LEGAL}, "hrb-1", {"given_name": "Mari"}, "representation"),
+        ({PersonKind.LEGAL}, "hrb-1", {"given_name": ["Mari", "Maria"]}, "representation"),
+        # What cannot be read makes nobody act for themself
+        ({PersonKind.NATURAL}, ["hrb-1", "hrb-2"], {"given_name": "Mari"}, "represented"),
+        ({PersonKind.NATURAL}, {"number": "hrb-1"}, {"given_name": "Mari"}, "represented"),
+        ({PersonKind.NATURAL}, "hrb\n1", {"given_name": "Mari"}, "represented"),
+    ],
+)
+def test_whoever_represents_a_company_is_neither_it_nor_there_for_themself(
+    op: Upstream, kinds: set[PersonKind], company: Json, person: dict[str, Json], check: str
+) -> None:
+    registered = registration(op)
+    table = {**registered.attributes, "company": (AttributeName("legal_person_identifier"), "")}
+    made = of(replace(registered, persons=frozenset(kinds), attributes=table))
+    op.person = {"sub": op.person["sub"], "company": company, **person}
+    if not check:
+        assert login(made, op).kind is PersonKind.LEGAL
+        return
+    with pytest.raises(AssertionRejected) as refused:
+        login(made, op)
+    assert refused.value.check == check
 
 
 @pytest.mark.spec("OpenID Connect Core §3.1.2.1")

@@ -188,9 +188,16 @@ def test_a_provider_that_vouches_for_persons_alone_is_not_offered_for_a_company(
         (mari(COMPANY, mandate=Mandate(general=True, valid_to=None, joint=True).text), "mandate_bounds"),
         (mari(COMPANY, mandate=Mandate(frozenset(("permits",))).text), "mandate_bounds"),
         (mari(COMPANY, mandate='{"general":true,"valid_to":"2020-01-01"}'), "mandate_ended"),
-        (mari(COMPANY, mandate="all"), "mandate_missing"),
+        (mari(COMPANY, mandate="all"), "mandate"),
         (mari(COMPANY, WARD), "persons"),
         (mari({"urn:ee:company:name": "Maasikad OÜ"}), "represented"),
+        (mari({"urn:ee:company:number": "1" * 300}), "represented"),
+        (mari({"urn:ee:ward:number": "1" * 300}), "represented"),
+        # A person of whom nothing can be read is no company by itself
+        (
+            Acting("c", "", HIGH, {"person_identifier": "1"}, more=COMPANY | {"urn:oid:2.5.4.4": "a" * 300}),
+            "persons_answered",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -225,6 +232,10 @@ def test_an_attribute_of_a_sector_goes_typed_or_not_at_all(browser: Browser, sta
     assert said(answer)[LICENCE] == "EE0001"
     assert KNOWN[LICENCE].prefix.encode() not in answer.octets, "it is encrypted"
     assert LICENCE not in said(opened(browser, informed(browser, mari(licence="1"), optional)))
+    # Beside a company's set it would be the company's
+    acting = informed(browser, mari(COMPANY, licence="EE0001"), (*LEGAL, RequestedAttribute(LICENCE, required=False)))
+    assert "EE0001" not in acting.text
+    assert LICENCE not in said(opened(browser, acting))
     required = (*asked_attributes(), RequestedAttribute(LICENCE, required=True))
     assert LICENCE in said(opened(browser, informed(browser, mari(licence="EE0001"), required)))
     page = browser.returns(browser.signs_in(browser.asks(peer=stage.lv, attributes=required), mari(licence="1")))

@@ -44,6 +44,13 @@ def test_a_city_has_no_nodes_that_ask() -> None:
     assert 'role = "node" in ciconia.toml' in found.fix
 
 
+@pytest.mark.parametrize(("kinds", "told"), [('"legal", "for_legal"', ["persons"]), ('"natural", "for_legal"', [])])
+def test_a_citys_provider_vouches_for_companies_or_for_their_representatives(kinds: str, told: list[str]) -> None:
+    provider = {PROVIDER: f"persons = [{kinds}]\n{FILES[PROVIDER]}"}
+    configuration = {name: content for name, content in files(**provider).items() if name in CITY}
+    assert [one.key for one in problems(configuration, "city", "NL")] == told
+
+
 def test_a_city_that_asks_a_countrys_node_says_which_country_it_is_and_who_runs_it() -> None:
     found = problems(CITY, "city", "", organization=False)
     assert [(one.file, one.key) for one in found] == [("ciconia.toml", "country"), ("ciconia.toml", "organization")]
