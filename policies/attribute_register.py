@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
-from policies.parties import RegisterId, Source, Translated
-from policies.purposes import Controller
+from policies.federations import family_of
+from policies.parties import ProviderId, RegisterId, RelyingParty, Source, Translated
+from policies.purposes import Controller, crosses
 
 # How long a register may take where its file says nothing
 ANSWER_SECONDS = 5.0
@@ -77,8 +78,18 @@ class AttributeRegister:
     networks: tuple[str, ...] = ()
     # the party that answers for it, whom a citizen asks about what it says
     controller: Controller = field(default_factory=lambda: Controller({}, ""))
+    # the legal sphere that it lies in; "" is that of the service
+    sphere: str = ""
+    # those whose word it is asked by; none: whoever signs in
+    providers: tuple[ProviderId, ...] = ()
 
     @property
     def says(self) -> frozenset[AttributeName]:
         """The attributes that it may be asked for."""
         return frozenset(name for name, _ in self.attributes.values())
+
+    def may_hear(self, provider_id: ProviderId, sphere: str, party: RelyingParty) -> bool:
+        """Whether it may be asked by what a provider in this sphere says, for a service: in full, so across no border."""
+        ours = self.sphere or party.sphere
+        named = not self.providers or family_of(provider_id) in self.providers
+        return named and not crosses(sphere, ours) and not crosses(ours, party.sphere)

@@ -1,9 +1,10 @@
 """A city's database as a register: one row of one view, in a transaction that only reads.
 
-    SELECT street, town FROM residents WHERE national_id = :person LIMIT 2
+    SELECT street, town, national_id FROM residents WHERE national_id = :person LIMIT 2
 
 Names of the view and of its columns are the registration's; values are bound, and stand in no statement. A person who has
-two rows is nobody: we choose none. The columns by which a person is found are texts.
+two rows is nobody: we choose none. The columns by which a person is found are texts, and are read, too: a database whose
+column is a number, or knows no capitals, takes another spelling for the same.
 """
 
 import math
@@ -94,13 +95,15 @@ class RegisterView:
         found_by, names = self._judge.found_by(query), self._judge.names(query)
         view = table(self._view.view, *map(column, {*names, *found_by}), schema=self._view.schema or None)
         keys = [view.c[name] == bindparam(f"key{place}", type_=String) for place, name in enumerate(found_by)]
-        statement = select(*[view.c[name] for name in names]).where(*keys).limit(2)
+        statement = select(*[view.c[name] for name in (*names, *found_by)]).where(*keys).limit(2)
         bound = {f"key{place}": value for place, value in enumerate(found_by.values())}
         with one_turn(self._breaker, self._places), self._reading(deadline) as connection:
             rows = [tuple(row) for row in connection.execute(statement, bound)]
         if len(rows) != 1:
             raise AssertionRejected("rows_several" if rows else "person_unknown", f"{len(rows)} rows for one person")
-        said = {name: _texts(value) for name, value in zip(names, rows[0], strict=True)}
+        if rows[0][len(names) :] != tuple(found_by.values()):
+            raise AssertionRejected("answer_subject", "a row that was found by another spelling")
+        said = {name: _texts(value) for name, value in zip(names, rows[0][: len(names)], strict=True)}
         now = query.asked_at
         return self._judge.answer(query, said, now, query.query_id, issued_at=now, ends=now + MAX_AGE)
 

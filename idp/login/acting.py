@@ -1,11 +1,12 @@
 """Whether a service takes this kind of person, and whether whoever acts for another has the power that is needed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from connectors.acting import COMPANY, OTHER
 from policies.attributes import AttributeName, Form, Value
-from policies.authentication import Assertion
+from policies.authentication import Assertion, Offered
 from policies.catalogue import MANDATE, REPRESENTED
 from policies.errors import PersonNotTaken
 from policies.forms import is_predicate
@@ -24,18 +25,24 @@ def check_person(assertion: Assertion, provider: IdentityProvider, party: Relyin
     A mandate that is told holds today, whatever the purpose needs. It also fulfils what the purpose wants to be true of it,
     whether the service has that enforced or not: nobody acts for another without the power.
     """
-    kind, offered = assertion.kind, assertion.offered.attributes
+    kind = assertion.kind
     if kind not in provider.persons & party.persons & purpose.persons or kind.acts == (assertion.acting_for is None):
         raise PersonNotTaken("representation", f"a sign-in of the kind {kind}")
-    if not kind.acts:
+    need = purpose.needs.get(MANDATE)
+    # A register that knows the mandate is asked later
+    later = need is not None and MANDATE not in assertion.offered.attributes and bool(need.registers) and party.enforce
+    check_mandate(replace(assertion.offered, kind=kind), purpose, on, later=later)
+
+
+def check_mandate(said: Offered, purpose: Purpose, on: date, *, later: bool) -> None:
+    """The same of the mandates that a sign-in or a register told. `later`: that there is none may still change."""
+    if not said.kind.acts:
         return
+    offered, need = said.attributes, purpose.needs.get(MANDATE)
     mandates = read_mandates(offered[MANDATE]) if MANDATE in offered else ()
     if mandates is None:
         raise PersonNotTaken("mandate", "a mandate that nobody can read")
-    need = purpose.needs.get(MANDATE)
     wanted = [IN_FORCE] if mandates else []
-    # A register that knows the mandate is asked later: then the enforced registration ends what falls short
-    later = need is not None and MANDATE not in offered and bool(need.registers) and party.enforce
     if need is not None and need.must_be_true and is_predicate(need.form) and not later:
         wanted.append(need.form)
     for form in wanted:

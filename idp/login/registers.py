@@ -23,9 +23,9 @@ from idp.login.suspension import Suspension
 from policies.attribute_register import AttributeRegister
 from policies.attributes import Attribute, AttributeName, Value, latin_name
 from policies.authentication import AttributeSource, Offered, ServiceRequest
-from policies.bounded import Bounded
+from policies.bounded import Bounded, Terms
 from policies.errors import RegisterAway
-from policies.parties import RegisterId, RelyingParty
+from policies.parties import ProviderId, RegisterId, RelyingParty
 from policies.purposes import SIGN_IN, Need, Purpose
 from policies.release import NOT_THERE
 
@@ -86,13 +86,19 @@ class RegisterDesk:
     ) -> None:
         self.registers, self._providers, self._suspension, self._told = registers, providers, suspension, told
 
-    def supplemented(self, request: ServiceRequest, terms: Bounded, offered: Offered, on: date, now: int) -> Offered:
+    def supplemented(
+        self, request: ServiceRequest, terms: Bounded, asserter: ProviderId, offered: Offered, on: date, now: int
+    ) -> Offered:
         """The same with what the registers say. What the citizen chose a register for comes from nobody else.
+
+        Nobody is asked for what this kind of sign-in cannot have. `asserter` is who signed the person in.
 
         Raises `RegisterAway` where one of a required attribute does not answer, or answers in a way that is refused.
         """
         party, purpose = terms.terms.party, terms.terms.purpose
-        sources = from_registers(request, party, purpose)
+        known = terms.terms.catalogue.attributes
+        registers = from_registers(request, party, purpose)
+        sources = {name: source for name, source in registers.items() if offered.kind in known[name].persons}
         if not sources:
             return offered
         others = {*sources, *map(latin_name, sources)}
@@ -103,7 +109,7 @@ class RegisterDesk:
             return bare  # nothing will go, so nobody is asked
         found, said = dict(bare.attributes), dict(bare.sources)
         away: set[AttributeName] = set()
-        for question, outcome in self._ask(self._questions(lacking, sources, purpose, offered), now):
+        for question, outcome in self._ask(self._questions(lacking, sources, terms.terms, asserter, offered), now):
             register, wanted = question.register, question.wanted
             said |= {name: AttributeSource(register.register_id, register.loa) for name in wanted}
             if isinstance(outcome, RegisterAnswer):
@@ -125,9 +131,11 @@ class RegisterDesk:
         self,
         lacking: set[AttributeName],
         sources: Mapping[AttributeName, RegisterId],
-        purpose: Purpose,
+        terms: Terms,
+        asserter: ProviderId,
         offered: Offered,
     ) -> Iterator[_Question]:
+        purpose = terms.purpose
         for register_id in sorted({sources[name] for name in lacking}):
             register = self.registers.get(register_id)
             if register is None:
@@ -139,7 +147,7 @@ class RegisterDesk:
             handed = {name: offered.attributes[name] for name in finds if name in offered.attributes}
             if not wanted:
                 continue
-            if handed.keys() != finds:
+            if handed.keys() != finds or not register.may_hear(asserter, offered.sphere, terms.party):
                 self._told(register_id, NOTHING, "handed", 0.0)
                 continue
             yield _Question(register, wanted, handed)

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import date
 
+from idp.login.acting import check_mandate
 from idp.login.eligible import Nodes, unasked_of
 from idp.login.registers import RegisterDesk
 from idp.login.role import Reach
 from idp.login.suspension import Suspension
 from policies.authentication import Offered, ServiceRequest
 from policies.bounded import Bounded
+from policies.catalogue import MANDATE
 from policies.errors import PeerUnavailable
 from policies.parties import IdentityProvider, Peer
 from policies.release import Decision, without_unasked
@@ -23,11 +25,18 @@ class Vouching:
     def decided(
         self, request: ServiceRequest, provider: IdentityProvider, terms: Bounded, offered: Offered, on: date, now: int
     ) -> Decision:
-        """The decision about what a provider sent, and of what registers say beside it. Raises `RegisterAway`."""
+        """The decision about what a provider sent, and of what registers say beside it.
+
+        Raises `RegisterAway`, and `PersonNotTaken` for a mandate of a register that does not do.
+        """
         known = replace(offered, sphere=provider.sphere, only_for=provider.saml.only_for)
-        whole = self.registers.supplemented(request, terms, known, on, now)
+        whole = self.registers.supplemented(request, terms, provider.provider_id, known, on, now)
         unasked = unasked_of(request, provider, terms.terms.purpose, terms.terms.catalogue)
-        return without_unasked(terms.decide(request.asked, whole, on), unasked)
+        decision = terms.decide(request.asked, whole, on)
+        # An enforced registration ends a blocked login, in which perhaps no register was asked
+        ends = terms.terms.party.enforce and bool(decision.blocked) and MANDATE not in whole.attributes
+        check_mandate(whole, terms.terms.purpose, on, later=ends)
+        return without_unasked(decision, unasked)
 
     def digest(self, provider: IdentityProvider, now: int) -> str:
         """The digest of what counts of a country's node or a federation's member, "" of a pinned provider.

@@ -49,7 +49,7 @@ from policies.load.providers import read_provider
 from policies.load.purposes import read_purpose
 from policies.load.registers import KEYS as REGISTER_KEYS
 from policies.load.registers import PATTERN as REGISTERS
-from policies.load.registers import problems_of_sources, read_register
+from policies.load.registers import problems_of_numbers, problems_of_sources, read_register
 from policies.load.saml_services import EMAIL, read_saml_service
 from policies.load.single_files import aggregator_of, catalogue_of, ladders_of, node_list_of, session_groups_of
 from policies.load.table import Table, nearest, parse
@@ -189,6 +189,8 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     )
     for purpose in purposes.values():
         problems.extend(problems_of_sources(purpose, configuration.registers))
+    for register in registers:
+        problems.extend(problems_of_numbers(register, providers, catalogue))
     resting = [*((str(one.provider_id), one.peer) for one in providers), *((one.node_id, one.peer) for one in nodes)]
     problems.extend(problems_of_list(configuration.node_list, resting))
     for provider in providers:

@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from policies.attribute_register import (
@@ -17,14 +17,16 @@ from policies.attribute_register import (
     Transport,
 )
 from policies.attributes import AttributeName
-from policies.catalogue import Catalogue
+from policies.catalogue import REPRESENTED, AttributeType, Catalogue
 from policies.errors import Problem
+from policies.forms import AttributeKind
 from policies.load.peers import read_networks
 from policies.load.providers import LATIN_PART, read_targets
 from policies.load.purposes import known_attributes, read_controller
 from policies.load.redirects import fault_of_address
 from policies.load.table import URI, Table, nearest
-from policies.parties import RegisterId
+from policies.parties import IdentityProvider, ProviderId, RegisterId
+from policies.persons import ABOUT_A_COMPANY, ACTING, PersonKind
 from policies.purposes import SIGN_IN, Need, Purpose
 
 PATTERN, KEYS = "registers/*.toml", "registers/*.jwks.json"
@@ -35,12 +37,18 @@ _DATABASE = re.compile(r"(sqlite:///|postgresql://)[!-~]{1,1000}")
 _FILE = re.compile(r"/[^\0]{1,1000}")
 _CLIENT = re.compile(r"[ -~]{1,256}")
 _NAME_ID = "NameID"
+# By what it finds a company, or the other person
+_IDENTIFIERS = {
+    AttributeName("legal_person_identifier"): ABOUT_A_COMPANY,
+    AttributeName(f"{REPRESENTED}person_identifier"): frozenset((PersonKind.FOR_NATURAL,)),
+}
 _TRANSPORT_FIX = "write one of [view], [saml] and [https]."
 _VIEW_FIX = 'write [view] with database = "postgresql://USER@HOST/NAME" and view = "residents".'
 _DATABASE_FIX = 'write database = "postgresql://USER@HOST/NAME" or "sqlite:///PATH", and the password into password_file.'
 _METADATA_FIX = "put the register's metadata into metadata/NAME.xml, and name it."
 _JWKS_FIX = "put the register's public keys into registers/NAME.jwks.json, and name it."
 _FOUND_FIX = 'write [found_by] with lines such as person_identifier = "national_id": by what it finds a person.'
+_PROVIDERS_FIX = 'write providers = ["ID"]: those whose numbers are its own.'
 _ALGORITHMS = {alg: alg for alg in ("ES256", "ES384", "RS256", "PS256", "EdDSA")}
 _CONTENTS = {enc: enc for enc in ("A128GCM", "A256GCM")}
 _FORMATS = {
@@ -67,11 +75,14 @@ def read_register(table: Table, files: Mapping[str, bytes], catalogue: Catalogue
         controller=read_controller(table),
         seconds=table.seconds("deadline", int(ANSWER_SECONDS), most=MOST_SECONDS),
         networks=read_networks(table),
+        sphere=table.sphere(),
+        providers=tuple(map(ProviderId, table.texts("providers", _PROVIDERS_FIX, required="providers" in table))),
     )
     if "issuer" not in table and not of_view:
         table.problem("issuer", "is missing.", "write its entity id, or the `iss` of its tokens.")
     if "" in found.found_by.values() and not of_saml:
         table.problem("found_by", f"`{_NAME_ID}` is for [saml].", _FOUND_FIX)
+    _check_whom(table, found, catalogue)
     table.close()
     return found
 
@@ -90,6 +101,27 @@ def _found_by(register: Table, catalogue: Catalogue, *, of_view: bool) -> Mappin
     if len(set(found.values())) != len(found):
         register.problem("found_by", "has one name twice.", "give each its own.")
     return found
+
+
+def _check_whom(table: Table, register: AttributeRegister, catalogue: Catalogue) -> None:
+    """A register finds whomever it speaks of: by the person alone it would tell of powers for another company."""
+    known, found = catalogue.attributes, register.found_by.keys()
+    by_actor = any(not _about_another(known[name]) for name in found)
+    for name in sorted(register.says) if found else ():
+        of = known[name]
+        if not _about_another(of) or of.persons >= ACTING:
+            if not by_actor:
+                table.problem("found_by", f"has nothing of the person who signs in, and {name} is theirs.", _FOUND_FIX)
+            if not _about_another(of):
+                continue
+        needed = {identifier for identifier, persons in _IDENTIFIERS.items() if of.persons & persons}
+        if not needed & found:
+            what = f"has no {' or '.join(sorted(needed))}, and {name} is about whoever is represented."
+            table.problem("found_by", what, "add it, and hand it over in the purpose.")
+
+
+def _about_another(attribute: AttributeType) -> bool:
+    return PersonKind.NATURAL not in attribute.persons
 
 
 def _attributes(register: Table, catalogue: Catalogue, *, of_view: bool) -> Mapping[str, tuple[AttributeName, str]]:
@@ -184,6 +216,27 @@ def problems_of_sources(purpose: Purpose, registers: Mapping[RegisterId, Attribu
         if more := sorted({*need.hand_over} - wanted):
             what = f"{', '.join(more)} would go to no register."
             yield _problem(need, f"{key}.hand_over", what, "leave it out.")
+
+
+def problems_of_numbers(
+    register: AttributeRegister, providers: Iterable[IdentityProvider], catalogue: Catalogue
+) -> Iterator[Problem]:
+    """The problems of a register that finds a person by a number which several providers give, each its own ones."""
+    numbers = {name for name in register.found_by if catalogue.attributes[name].kind is AttributeKind.NUMBER}
+    ids: set[ProviderId] = set()
+    giving: list[ProviderId] = []
+    for one in providers:
+        ids.add(one.provider_id)
+        if not numbers.isdisjoint(name for name, _ in one.attributes.values()):
+            # A family of providers is several
+            giving.extend([one.provider_id] * (2 if one.members else 1))
+    source = register.source
+    if len(giving) > 1 and not register.providers:
+        what = f"is missing, and {', '.join(sorted(set(giving)))} each give a number of their own."
+        yield Problem(source.file, source.line, "providers", what, _PROVIDERS_FIX)
+    for unknown in sorted({*register.providers} - ids):
+        what, fix = f"`{unknown}` is no provider.", nearest(unknown, ids)
+        yield Problem(source.file, source.line, "providers", what, fix)
 
 
 def _listed(names: Mapping[AttributeName, str]) -> str:

@@ -15,7 +15,7 @@ from policies.attributes import Address, AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
 from tests.connectors.registers.authority import ADDRESS, BIRTHDATE, HANDED, NATIONALITY, PERSON, question
-from tests.connectors.registers.views import KEY, postgres, register, sqlite
+from tests.connectors.registers.views import KEY, TABLE, VIEW, postgres, register, sqlite
 from tests.postgres import server
 
 NOW = 1_795_600_000
@@ -59,6 +59,20 @@ def test_nobody_two_people_and_a_number_are_refused_by_their_names(view: Registe
     assert _refused(view, "EE/SE/nobody") == "person_unknown"
     assert _refused(view, "EE/SE/twice") == "rows_several"
     assert _refused(view, PERSON, NATIONALITY) == "value_type"
+
+
+@pytest.mark.spec("issue 33 bad input")
+@pytest.mark.parametrize(("column", "kept", "spelled"), [("INTEGER", 42, "042"), ("TEXT COLLATE NOCASE", "ab", "AB")])
+def test_another_spelling_of_a_key_is_somebody_else(tmp_path: Path, column: str, kept: object, spelled: str) -> None:
+    """SQLite compares as the column says."""
+    with sqlite3.connect(tmp_path / "city.db") as connection:
+        connection.execute(TABLE.replace("national_id TEXT", f"national_id {column}"))
+        connection.execute(VIEW)
+        connection.execute("INSERT INTO people (national_id, town) VALUES (?, 'Storkhaven')", (kept,))
+    connection.close()
+    made = RegisterView(register=register(f"sqlite:///{tmp_path}/city.db"), catalogue=STANDARD)
+    assert _refused(made, spelled) == "answer_subject"
+    made.close()
 
 
 @pytest.mark.spec("issue 33 item 3")

@@ -32,6 +32,7 @@ id = "population"
 title.en = "Population register of Storkhaven"
 level = "high"
 deadline = {deadline}
+providers = ["demo-ee"]
 
 [controller]
 name.en = "Residents' Office"

@@ -9,7 +9,7 @@ from policies.parties import RegisterId
 from policies.purposes import SIGN_IN
 from policies.register import record_of_processing
 from policies.simulation.compare import compare
-from tests.policies.load.files import FILES, PURPOSE, files, problems_of
+from tests.policies.load.files import FILES, PROVIDER, PURPOSE, files, problems_of
 
 REGISTER, PARKING = "registers/population.toml", "purposes/parking.toml"
 VIEW = """
@@ -38,6 +38,7 @@ town = "address.locality"
 )
 ADDRESS = 'form = "resident_of(Storkhaven)"\n'
 TAKES = PURPOSE.replace(ADDRESS, f'{ADDRESS}from = "population"\nhand_over = ["person_identifier"]\n')
+POWERS = POPULATION.replace("street =", 'powers = "mandate"\nstreet =')
 SAML = '[saml]\nmetadata = "metadata/demo-ee.xml"\n'
 HTTPS = '[https]\nendpoint = "https://r.example/ask"\nclient_id = "us"\njwks = "registers/r.jwks.json"\n'
 
@@ -91,6 +92,24 @@ def test_each_way_to_ask_is_read() -> None:
         (POPULATION + SAML, TAKES, "view", "beside another way"),
         (POPULATION.replace('"national_id"', '"NameID"'), TAKES, "found_by", "is for [saml]"),
         (POPULATION.replace("[controller]", "deadline = 60\n[controller]"), TAKES, "deadline", "whole seconds"),
+        (POWERS, TAKES, "found_by", "has no legal_person_identifier or represented_person_identifier, and mandate"),
+        (POWERS.replace("person_id", "legal_person_id"), TAKES, "found_by", "nothing of the person who signs in"),
+        (POPULATION.replace("street =", 'company = "legal_name"\nstreet ='), TAKES, "found_by", "legal_name is about"),
+        (
+            POPULATION.replace("person_identifier", "legal_person_identifier"),
+            TAKES,
+            "found_by",
+            "nothing of the person who signs in, and address",
+        ),
+        (
+            POPULATION.replace("street =", 'ward = "represented_family_name"\nstreet =').replace(
+                "[found_by]", '[found_by]\nlegal_person_identifier = "company"'
+            ),
+            TAKES,
+            "found_by",
+            "has no represented_person_identifier",
+        ),
+        (POPULATION.replace("[controller]", 'providers = ["xx"]\n[controller]'), TAKES, "providers", "`xx` is no provider"),
     ],
 )
 def test_a_register_that_could_be_told_more_than_a_purpose_says_is_refused(
@@ -98,6 +117,25 @@ def test_a_register_that_could_be_told_more_than_a_purpose_says_is_refused(
 ) -> None:
     found = [one for one in problems_of(made(register, purpose)) if key in one.key and says in one.what]
     assert found, [str(one) for one in problems_of(made(register, purpose))]
+
+
+def test_a_register_of_powers_finds_both_of_whom_it_speaks() -> None:
+    both = POWERS.replace("[found_by]", '[found_by]\nlegal_person_identifier = "company"')
+    handed = TAKES.replace('["person_', '["legal_person_identifier", "person_')
+    assert load(made(both, handed)).registers[RegisterId("population")].says == {"address", "mandate"}
+    assert [one.key for one in problems_of(made(both))] == ["attributes.address.hand_over"]
+
+
+def test_a_number_that_two_providers_give_is_taken_from_those_that_the_register_names() -> None:
+    """Each of them could give the other's numbers."""
+    number = PROVIDER.replace("[attributes]\n", '[attributes]\nnumber = "person_identifier"\n')
+    other = number.replace("demo-ee", "demo-lv").replace("demo/EE", "demo/LT").replace("idp.example", "lv.example")
+    two = {"providers/demo-ee.toml": number, "providers/demo-lv.toml": other, "metadata/demo-lv.xml": "<x/>"}
+    load(made(**{"providers/demo-ee.toml": number}))
+    (problem,) = problems_of(made(**two))
+    assert (problem.file, problem.key) == (REGISTER, "providers")
+    named = POPULATION.replace("[controller]", 'providers = ["demo-ee"]\n[controller]')
+    assert load(made(named, **two)).registers[RegisterId("population")].providers == ("demo-ee",)
 
 
 def test_a_comparison_tells_what_a_register_is_newly_handed() -> None:

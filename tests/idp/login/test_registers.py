@@ -1,0 +1,118 @@
+"""Registers in a login: which are asked about whom, and that what they say of powers is held against the rules."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connectors.registers.database_view import RegisterView
+from idp.login.states import Decided
+from policies.attribute_register import AttributeRegister
+from policies.attributes import EXACT, AttributeName
+from policies.catalogue import MANDATE, STANDARD
+from policies.errors import PersonNotTaken, RegisterAway
+from policies.load import Configuration
+from policies.parties import ProviderId, PurposeId, RegisterId
+from policies.persons import PersonKind
+from policies.release import Reason
+from tests.connectors.registers.views import register
+from tests.idp.house import ADDRESS, ANSWER, COUNTRY, NOW, House, Watched, assertion
+from tests.idp.login.test_acting import BOTH, COMPANY, NEED, PARTY, PURPOSE
+
+PERSON, OF_COMPANY = AttributeName("person_identifier"), AttributeName("legal_person_identifier")
+HANDED = {PERSON: "EE-49002280001", OF_COMPANY: "hrb-1"}
+EXACTLY = NEED.replace('"may_act(permits,100 EUR)"', '"exact"').replace("must_be_true = true\n", "")
+COMPANIES = ('country = "EE"\n', f'country = "EE"\n{BOTH}')
+
+
+def powers(database: str, **changes: object) -> AttributeRegister:
+    made = replace(
+        register(database), found_by={PERSON: "person", OF_COMPANY: "company"}, attributes={"mandate": (MANDATE, "")}
+    )
+    return replace(made, **changes)  # type: ignore[arg-type] # whichever fields a test names
+
+
+def house(asked: AttributeRegister, name: AttributeName, *edits: str, sphere: str = "eu") -> House:
+    """A house in which one attribute comes from the register alone."""
+
+    def change(made: Configuration) -> Configuration:
+        purpose_id = PurposeId("resident-parking")
+        purpose, provider = made.purposes[purpose_id], made.providers[COUNTRY]
+        need = replace(purpose.needs[name], sources=(asked.register_id,), hand_over=tuple(asked.found_by))
+        purpose = replace(purpose, needs={**purpose.needs, name: need})
+        return replace(
+            made,
+            registers={asked.register_id: asked},
+            purposes={**made.purposes, purpose_id: purpose},
+            providers={**made.providers, COUNTRY: replace(provider, sphere=sphere)},
+        )
+
+    asks: Mapping[RegisterId, RegisterView] = {asked.register_id: RegisterView(register=asked, catalogue=STANDARD)}
+    purpose = (*PURPOSE[:3], "".join(edits) + PURPOSE[2])
+    changed: dict[str, tuple[str, ...]] = {
+        "resident_parking": purpose,
+        "parking": PARTY,
+        "demo_ee": COMPANIES,
+    }
+    return House(Watched(), change, None, asks, **(changed if edits else {}))
+
+
+def comes(found: House, kind: PersonKind = PersonKind.NATURAL) -> Decided:
+    said = assertion()
+    handed = HANDED if kind.acts else {PERSON: HANDED[PERSON]}
+    offered = replace(said.offered, attributes={**said.offered.attributes, **handed})
+    found.country.says = replace(said, offered=offered, kind=kind, acting_for=COMPANY if kind.acts else None)
+    return found.broker.handle_response(found.asked(NOW), ANSWER, "en", NOW)
+
+
+@pytest.mark.spec("issue 33 item 3")
+@pytest.mark.parametrize(("ends", "check"), [("2020-01-01", "mandate_ended"), ("2099-01-01", "")])
+def test_an_ended_mandate_of_a_register_is_refused(tmp_path: Path, ends: str, check: str) -> None:
+    with sqlite3.connect(tmp_path / "powers.db") as connection:
+        connection.execute("CREATE TABLE people (person TEXT, company TEXT, mandate TEXT)")
+        connection.execute("CREATE VIEW residents AS SELECT * FROM people")
+        mandate = f'{{"general":true,"valid_to":"{ends}"}}'
+        connection.execute("INSERT INTO people VALUES (?, ?, ?)", (*HANDED.values(), mandate))
+    connection.close()
+    found = house(powers(f"sqlite:///{tmp_path}/powers.db"), MANDATE, EXACTLY)
+    if not check:
+        assert (MANDATE, EXACT) in [(one.name, one.form) for one in comes(found, PersonKind.FOR_LEGAL).decision.released]
+        return
+    with pytest.raises(PersonNotTaken) as refused:
+        comes(found, PersonKind.FOR_LEGAL)
+    assert refused.value.check == check
+
+
+@pytest.mark.spec("issue 33 item 3")
+def test_a_register_that_is_away_stops_nobody_whose_kind_cannot_have_what_it_says(tmp_path: Path) -> None:
+    away = powers(f"sqlite:///{tmp_path}/nothing.db")
+    with pytest.raises(RegisterAway):
+        comes(house(away, MANDATE, EXACTLY), PersonKind.FOR_LEGAL)
+    assert comes(house(replace(away, found_by={PERSON: "person"}), MANDATE, EXACTLY)).decision.released
+
+
+@pytest.mark.spec("issue 33 item 9")
+@pytest.mark.parametrize(
+    ("sphere", "changes", "asked"),
+    [
+        ("eu", {}, True),
+        ("cn", {}, False),
+        ("", {"sphere": "eu"}, True),
+        ("cn", {"sphere": "cn"}, False),
+        ("eu", {"providers": (COUNTRY,)}, True),
+        ("eu", {"providers": (ProviderId("demo-lv"),)}, False),
+    ],
+)
+def test_a_register_is_handed_nothing_across_a_border_or_of_a_provider_that_it_does_not_name(
+    tmp_path: Path, sphere: str, changes: Mapping[str, object], *, asked: bool
+) -> None:
+    residents = replace(register(f"sqlite:///{tmp_path}/nothing.db"), **changes)  # type: ignore[arg-type] # as named above
+    found = house(residents, ADDRESS, sphere=sphere)
+    if asked:
+        with pytest.raises(RegisterAway):
+            comes(found)
+        return
+    (ruling,) = (one for one in comes(found).decision.rulings if one.name == ADDRESS)
+    assert (ruling.reason, ruling.released) == (Reason.NOT_IN_REGISTER, None)
