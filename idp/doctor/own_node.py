@@ -26,8 +26,8 @@ _LEAST_RSA, _LEAST_CURVE = 2048, 256
 
 
 def own_node(case: Examination) -> Iterator[DoctorFinding]:
-    """Judges the metadata that we would publish now."""
-    if not _is_node(case) or case.keys is None:
+    """Judges the metadata that we would publish now. Without a provider there is nobody to answer for yet."""
+    if not _is_node(case) or case.keys is None or not case.configuration.providers:
         return
     made = own_metadata(case.settings, case.configuration, case.keys)
     if made is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -28,6 +29,7 @@ SECRET = "made up for this test"
 MAKING, STARTING, APPROVING = "1. Make a node", "4. Start both", "5. Approve what the metadata says"
 SETTING_UP = (MAKING, "2. Give the other side what it must trust", "3. Register the other side")
 LEVELS, NEW_KEY, TAKEN_OUT = "Levels", "Change a key", "Take a country out"
+MOVED = "When a node moves"
 DECISION = "//form[.//*[@name='decided']]"
 
 
@@ -148,6 +150,19 @@ def test_the_table_of_levels_on_the_page_is_one_that_loads(operators: Operators,
     assert set(levels.values()) == {LevelOfAssurance.LOW, LevelOfAssurance.SUBSTANTIAL}
 
 
+@pytest.mark.slow
+def test_a_node_that_moved_is_registered_beside_the_old_one(operators: Operators, tmp_path: Path) -> None:
+    follow(operators, *SETTING_UP)
+    folder = copied("receiving", tmp_path / "moved")
+    (lines,) = [block.text for block in BLOCKS if block.section == MOVED]
+    old = (folder / "providers" / "ee.toml").read_text(encoding="utf-8")
+    for key in tomllib.loads(lines):
+        old = re.sub(rf"(?m)^{key} = .*\n", "", old)
+    (folder / "providers" / "ee-new.toml").write_text(f"{lines}\n{old}", encoding="utf-8")
+    _, configuration, _ = load_all(folder)
+    assert configuration.providers[ProviderId("ee-new")].instead_of == "ee"
+
+
 def test_every_section_with_something_to_do_is_done_by_a_test() -> None:
     assert list(dict.fromkeys(block.section for block in BLOCKS)) == [
         *SETTING_UP,
@@ -155,6 +170,7 @@ def test_every_section_with_something_to_do_is_done_by_a_test() -> None:
         APPROVING,
         LEVELS,
         NEW_KEY,
+        MOVED,
         TAKEN_OUT,
     ]
 

@@ -106,7 +106,8 @@ def wish(chance: Random, configuration: Configuration, purpose_id: PurposeId) ->
         value = "" if form.name == "age_over" else form.parameter
         claim = catalogue.claim_for(name, form)
         made.claims[claim] = {"value": value} if value else None
-        if value and (name, form) not in named:
+        # A service in a sphere asks for no age that no file names
+        if (value or (form.parameter and party.sphere)) and (name, form) not in named:
             made.unknown.append(claim)
         else:
             made.asked.append(AskedAttribute(name, form))
