@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
@@ -29,7 +30,7 @@ SECRET = "made up for this test"
 MAKING, STARTING, APPROVING = "1. Make a node", "4. Start both", "5. Approve what the metadata says"
 SETTING_UP = (MAKING, "2. Give the other side what it must trust", "3. Register the other side")
 LEVELS, NEW_KEY, TAKEN_OUT = "Levels", "Change a key", "Take a country out"
-MOVED = "When a node moves"
+LISTED, MOVED = "Rest on a list that is fetched again", "When a node moves"
 DECISION = "//form[.//*[@name='decided']]"
 
 
@@ -151,7 +152,7 @@ def test_the_table_of_levels_on_the_page_is_one_that_loads(operators: Operators,
 
 
 @pytest.mark.slow
-def test_a_node_that_moved_is_registered_beside_the_old_one(operators: Operators, tmp_path: Path) -> None:
+def test_a_list_and_a_node_that_moved_are_registered_beside_the_old_one(operators: Operators, tmp_path: Path) -> None:
     follow(operators, *SETTING_UP)
     folder = copied("receiving", tmp_path / "moved")
     (lines,) = [block.text for block in BLOCKS if block.section == MOVED]
@@ -159,7 +160,11 @@ def test_a_node_that_moved_is_registered_beside_the_old_one(operators: Operators
     for key in tomllib.loads(lines):
         old = re.sub(rf"(?m)^{key} = .*\n", "", old)
     (folder / "providers" / "ee-new.toml").write_text(f"{lines}\n{old}", encoding="utf-8")
+    (listed,) = [block.text for block in BLOCKS if block.section == LISTED]
+    (folder / "service_list.toml").write_text(listed, encoding="utf-8")
+    copyfile(folder / "metadata" / "ee.pem", folder / "metadata" / "publisher.pem")
     _, configuration, _ = load_all(folder)
+    assert configuration.node_list is not None
     assert configuration.providers[ProviderId("ee-new")].instead_of == "ee"
 
 
@@ -170,6 +175,7 @@ def test_every_section_with_something_to_do_is_done_by_a_test() -> None:
         APPROVING,
         LEVELS,
         NEW_KEY,
+        LISTED,
         MOVED,
         TAKEN_OUT,
     ]
