@@ -17,7 +17,12 @@ REFLOW = ({"width": 320, "height": 800}, {"width": 320, "height": 256})
 
 _PARTS = """
     const seen = e => e.checkVisibility() && !e.closest('[inert]') && !e.disabled && e.type !== 'hidden';
-    const stops = () => [...document.querySelectorAll('a[href],button,input,select,textarea,summary')].filter(seen);
+    // The keyboard stops once at a group of radio buttons: arrows choose within it
+    const group = e => e.type === 'radio' ? [...document.getElementsByName(e.name)] : [e];
+    const first = e => group(e).find(each => each.checked) ?? group(e)[0];
+    const every = 'a[href],button,input,select,textarea,summary';
+    const stop = e => seen(e) && (e.type !== 'radio' || e === first(e));
+    const stops = () => [...document.querySelectorAll(every)].filter(stop);
     const name = e => `${e.tagName.toLowerCase()} ${(e.innerText || e.name || '').trim().slice(0, 30)}`;
 """
 
