@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from policies.assurance import LevelOfAssurance
+from policies.attribute_register import AttributeRegister
 from policies.attributes import AttributeName, Value
 from policies.errors import AssertionRejected, BrokerError, PeerUnavailable
 from policies.parties import RegisterId
@@ -64,16 +65,8 @@ class AttributeProvider(Protocol):
     """One way to ask one register. For any thread."""
 
     @property
-    def register_id(self) -> RegisterId:
-        """Its id in our configuration."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it may take."""
-
-    @property
-    def is_away(self) -> bool:
-        """Whether it did not answer the last few times, and is not asked now."""
+    def register(self) -> AttributeRegister:
+        """The register that it asks."""
 
     def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
         """Ask, until `deadline` on the monotonic clock. Raises `PeerUnavailable`, and `AssertionRejected` and its kinds."""
@@ -93,8 +86,8 @@ def ask_all(questions: Sequence[tuple[AttributeProvider, RegisterQuery]]) -> Map
     It takes as long as the slowest, and no longer than the longest deadline. What comes after its own deadline is not used.
     """
     begun = time.monotonic()
-    runs = [_Run(provider, query, begun + provider.seconds) for provider, query in questions]
-    return {run.provider.register_id: run.outcome() for run in runs}
+    runs = [_Run(provider, query, begun + provider.register.seconds) for provider, query in questions]
+    return {run.provider.register.register_id: run.outcome() for run in runs}
 
 
 class _Run:
@@ -113,10 +106,10 @@ class _Run:
         """The answer, or the reason for none; waits until the deadline."""
         if self._found is None:
             self._thread.join(max(0.0, self._deadline - time.monotonic()))
-        late = f"it took more than {self.provider.seconds:g} seconds"
+        late = f"it took more than {self.provider.register.seconds:g} seconds"
         found = self._found or RegisterUnavailable(late, check="deadline")
         if isinstance(found, BrokerError):
-            found.peer = self.provider.register_id
+            found.peer = self.provider.register.register_id
         return found
 
     def _ask(self) -> None:

@@ -43,15 +43,13 @@ class SignedClaimsService:
 class DatabaseView:
     """A view of a database that we only read.
 
-    `database` is SQLAlchemy's URL, without a password; `password` gives that, "" where the database asks for none.
-    `password_file` is where it stands.
+    `database` is SQLAlchemy's URL, without a password; that stands in `password_file`, "" where the database asks for none.
     """
 
     database: str
     view: str
     schema: str = ""
     password_file: str = ""
-    password: str = field(default="", repr=False)
 
 
 Transport = AttributeQueryService | SignedClaimsService | DatabaseView

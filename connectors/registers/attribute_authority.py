@@ -36,7 +36,6 @@ from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME
 from policies.attribute_register import AttributeQueryService, AttributeRegister
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
-from policies.parties import RegisterId
 
 _OK = 200
 _UNKNOWN = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"
@@ -62,7 +61,7 @@ class AttributeAuthority:
         service = register.transport
         if not isinstance(service, AttributeQueryService):
             raise TypeError("a register of another kind")
-        self._register, self._here, self._signer = register, Recipient(entity_id, ""), signer
+        self.register, self._here, self._signer = register, Recipient(entity_id, ""), signer
         self._judge = RegisterJudge(register, catalogue)
         self._name_id_format, self._unwrappers = service.name_id_format, decrypting(unwrappers)
         try:
@@ -85,21 +84,6 @@ class AttributeAuthority:
                 'Name one attribute there, and call it "".',
             )
         self._url, self._line = said.url, Line(fetcher, register.networks)
-
-    @property
-    def register_id(self) -> RegisterId:
-        """Its id in our configuration."""
-        return self._register.register_id
-
-    @property
-    def seconds(self) -> float:
-        """How long it may take."""
-        return self._register.seconds
-
-    @property
-    def is_away(self) -> bool:
-        """Whether it did not answer the last few times."""
-        return self._line.is_away
 
     def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
         """See `connectors.attribute_provider.AttributeProvider`."""
@@ -146,7 +130,7 @@ class AttributeAuthority:
 
     def _check_response(self, response: ResponseMessage, query: RegisterQuery) -> None:
         check_issued(response.issue_instant, query.asked_at, "response_issued", SAML2INT)
-        if response.issuer != self._register.issuer:
+        if response.issuer != self.register.issuer:
             raise AssertionRejected("issuer", "a Response of another issuer")
         if response.in_response_to != query.query_id:
             raise AssertionRejected("in_response_to", "a Response to another question, or to none")
@@ -160,7 +144,7 @@ class AttributeAuthority:
         """The end of its use, without skew."""
         now = query.asked_at
         check_issued(assertion.issue_instant, now, "assertion_issued", SAML2INT)
-        if assertion.issuer != self._register.issuer:
+        if assertion.issuer != self.register.issuer:
             raise AssertionRejected("issuer", "an assertion of another issuer")
         if assertion.subject is None or not self._is_about(assertion.subject, name_id):
             raise AssertionRejected("answer_subject", "an answer about another person than was asked about, or nobody")
@@ -177,6 +161,6 @@ class AttributeAuthority:
     def _is_about(self, subject: NameIdentifier, name_id: str) -> bool:
         """Whether it strongly matches the Subject of the question (SAML Core 2.0 §3.3.4)."""
         formats = {self._name_id_format or UNSPECIFIED, UNSPECIFIED}
-        qualified = subject.name_qualifier in ("", self._register.issuer)
+        qualified = subject.name_qualifier in ("", self.register.issuer)
         by_us = subject.sp_name_qualifier in ("", self._here.entity_id)
         return subject.value == name_id and subject.name_format in formats and qualified and by_us

@@ -42,7 +42,6 @@ from connectors.wire.claims import Json
 from policies.attribute_register import AttributeRegister, SignedClaimsService
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
-from policies.parties import RegisterId
 
 QUERY_TYPE, ANSWER_TYPE = "attribute-query+jwt", "attribute-answer+jwt"
 # Libraries of OpenID Connect sign userinfo with JWT or without a type
@@ -73,7 +72,7 @@ class ClaimsProvider:
         service = register.transport
         if not isinstance(service, SignedClaimsService):
             raise TypeError("a register of another kind")
-        self._register, self._service, self._signer, self._decrypting = register, service, signer, decrypting
+        self.register, self._service, self._signer, self._decrypting = register, service, signer, decrypting
         self._judge = RegisterJudge(register, catalogue)
         try:
             judged_url(service.endpoint, demo=fetcher.demo)
@@ -95,21 +94,6 @@ class ClaimsProvider:
             )
         self._line = Line(fetcher, register.networks)
 
-    @property
-    def register_id(self) -> RegisterId:
-        """Its id in our configuration."""
-        return self._register.register_id
-
-    @property
-    def seconds(self) -> float:
-        """How long it may take."""
-        return self._register.seconds
-
-    @property
-    def is_away(self) -> bool:
-        """Whether it did not answer the last few times."""
-        return self._line.is_away
-
     def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
         """See `connectors.attribute_provider.AttributeProvider`."""
         # 1.
@@ -117,7 +101,7 @@ class ClaimsProvider:
         claims: dict[str, Json] = {
             **found_by,
             "iss": self._service.client_id,
-            "aud": self._register.issuer,
+            "aud": self.register.issuer,
             "iat": query.asked_at,
             "exp": query.asked_at + _QUERY_SECONDS,
             "jti": query.query_id,
@@ -145,7 +129,7 @@ class ClaimsProvider:
         if encryption:
             check_replicated(token, claims.members)
         # 3.
-        judge_issuer(claims, self._register.issuer)
+        judge_issuer(claims, self.register.issuer)
         judge_audience(claims, service.client_id)
         issued, ends = judge_times(claims, now, skew=SKEW, life=_MAX_LIFE)
         # 4.
@@ -166,7 +150,7 @@ class ClaimsProvider:
         found: dict[str, Sequence[object]] = {}
         for name, value in claims.items():
             inside: Mapping[str, Json] = {name: value}
-            if isinstance(value, dict) and name not in self._register.attributes:
+            if isinstance(value, dict) and name not in self.register.attributes:
                 inside = {f"{name}.{part}": one for part, one in value.items()}
             found |= {wire: one if isinstance(one, list) else [] if one is None else [one] for wire, one in inside.items()}
         return found

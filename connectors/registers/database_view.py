@@ -30,7 +30,6 @@ from connectors.registers.judgement import MAX_AGE, RegisterJudge
 from policies.attribute_register import AttributeRegister, DatabaseView
 from policies.catalogue import Catalogue
 from policies.errors import EXTRAS, AssertionRejected, PeerUnavailable
-from policies.parties import RegisterId
 
 # libpq's own parameters that the URL does not name. A silent server is given up after about ten seconds
 _PARAMETERS: dict[str, str | int] = {
@@ -64,7 +63,7 @@ class RegisterView:
         view = register.transport
         if not isinstance(view, DatabaseView):
             raise TypeError("a register of another kind")
-        self._register, self._view = register, view
+        self.register, self._view = register, view
         self._judge, self._breaker = RegisterJudge(register, catalogue), Breaker()
         self._places = threading.BoundedSemaphore(PLACES)
         self._deadline = threading.local()
@@ -74,21 +73,6 @@ class RegisterView:
             raise misconfigured(register.source, "database", "its driver is not installed.", EXTRAS) from None
         except (ArgumentError, ValueError):
             raise misconfigured(register.source, "database", "not the URL of a database.", _FIX) from None
-
-    @property
-    def register_id(self) -> RegisterId:
-        """Its id in our configuration."""
-        return self._register.register_id
-
-    @property
-    def seconds(self) -> float:
-        """How long it may take."""
-        return self._register.seconds
-
-    @property
-    def is_away(self) -> bool:
-        """Whether it did not answer the last few times."""
-        return self._breaker.is_open
 
     def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
         """See `connectors.attribute_provider.AttributeProvider`."""
@@ -109,9 +93,9 @@ class RegisterView:
 
     def faults(self) -> Sequence[str]:
         """The faults of the view as it is now, for an operator. It asks no row. Raises `PeerUnavailable`."""
-        names = (*self._register.attributes, *self._register.found_by.values())
+        names = (*self.register.attributes, *self.register.found_by.values())
         view = table(self._view.view, *map(column, names), schema=self._view.schema or None)
-        with self._reading(time.monotonic() + self.seconds) as connection:
+        with self._reading(time.monotonic() + self.register.seconds) as connection:
             connection.execute(select(*view.c).limit(0))
             postgres = connection.dialect.name == "postgresql"
             return _faults_of_postgres(connection, self._view) if postgres else _faults_of_sqlite(connection, self._view)
@@ -150,7 +134,7 @@ class RegisterView:
         if url.query.get("sslmode") not in _PROTECTED and not _stays_here(url):
             what = "what the register says would cross the network as anybody may read and change it."
             fix = "Add ?sslmode=verify-full&sslrootcert=FILE to the URL."
-            raise misconfigured(self._register.source, "database", what, fix)
+            raise misconfigured(self.register.source, "database", what, fix)
         given = {name: value for name, value in _PARAMETERS.items() if name not in url.query}
         options: dict[str, Any] = {"hide_parameters": True, "connect_args": given, "use_native_hstore": False}
         engine = create_engine(
@@ -176,7 +160,7 @@ class RegisterView:
         path = quote(str(Path(url.database).absolute()))
 
         def connect() -> sqlite3.Connection:
-            return sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=self.seconds)
+            return sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=self.register.seconds)
 
         engine = create_engine("sqlite://", creator=connect, hide_parameters=True, poolclass=NullPool)
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
 from policies.errors import AllRevoked, PeerUnavailable, SignatureInvalid
 from policies.parties import RegisterId
+from tests.connectors.registers.views import register
 
 ADDRESS, GENDER = AttributeName("address"), AttributeName("gender")
 SECRET = "Quaggenweg 17"
@@ -19,15 +21,14 @@ SECRET = "Quaggenweg 17"
 class Asked:
     """A register whose answer is that of a function."""
 
-    is_away = False
-
     def __init__(self, name: str, answer: Callable[[], dict[AttributeName, Value]], seconds: float = 5.0) -> None:
-        self.register_id, self.seconds, self._answer = RegisterId(name), seconds, answer
+        self.register = replace(register(""), register_id=RegisterId(name), seconds=seconds)
+        self._answer = answer
 
     def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
-        assert deadline <= time.monotonic() + self.seconds
+        assert deadline <= time.monotonic() + self.register.seconds
         values = self._answer()
-        return RegisterAnswer(self.register_id, "urn:it", LevelOfAssurance.HIGH, values, query.query_id, 0, 1)
+        return RegisterAnswer(self.register.register_id, "urn:it", LevelOfAssurance.HIGH, values, query.query_id, 0, 1)
 
 
 def _outcome(answer: Callable[[], dict[AttributeName, Value]], seconds: float = 5.0) -> object:
