@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
 from connectors.connector import Inbound
+from connectors.formats.eidas.registry import REQUEST_DENIED
 from connectors.formats.eidas.request import RequestHead, read_request_head
 from connectors.profiles import EIDAS, Profile
 from connectors.request_checks import PeerRequestRefused
@@ -26,6 +27,10 @@ _HEAD, _SPELLED = 4 * 1024, 8 * 1024
 # The first Issuer of what is XML: of an AuthnRequest that we take, its first child. An entity id has 1024 characters at the
 # most (SAML Core 2.0 §8.3.6), and to read the references of a longer text costs what nobody may ask for without a signature
 _ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]{0,1024})<")
+
+
+# The check of a RelayState, and SAML Bindings 2.0 §3.4.3, in octets
+RELAY_STATE, _MAX_RELAY_STATE = "relay_state", 80
 
 
 def verified_request(
@@ -57,6 +62,13 @@ def verified_request(
     if signed.key_id not in {key.key_id for key in keys.get(sender, ())}:
         raise PeerRequestRefused("issuer", "a request whose Issuer has not the key that signed it")
     return signed, head, relay_state, sender
+
+
+def check_relay_state(relay_state: str) -> None:
+    """Raises `PeerRequestRefused` for one that is too long: it does not go back either."""
+    if len(relay_state.encode()) > _MAX_RELAY_STATE:
+        detail = f"a RelayState of more than {_MAX_RELAY_STATE} octets"
+        raise PeerRequestRefused(RELAY_STATE, detail, saml_sub_status=REQUEST_DENIED)
 
 
 def unverified_issuer(inbound: Inbound, parameter: str = "SAMLRequest") -> str:

@@ -45,13 +45,16 @@ def signed_for_browser(
     """Sign a message and address it to `url`, by the binding of this URI: POST, else Redirect."""
     if binding == POST:
         signed = sign_enveloped(message, signer, place=REQUEST_SIGNATURE_PLACE, profile=profile)
-        fields = [(parameter, base64.b64encode(signed).decode())]
-        if relay_state:
-            fields.append(("RelayState", relay_state))
-        return Post(url=url, fields=tuple(fields))
+        return post_of(signed, url, relay_state, parameter)
     octets = etree.tostring(message, encoding="unicode").encode()
     query = signed_query(parameter, octets, relay_state, signer, profile)
     return Redirect(url=f"{url}{'&' if '?' in url else '?'}{query}")
+
+
+def post_of(signed: bytes, url: str, relay_state: str, parameter: str = "SAMLResponse") -> Post:
+    """A signed message as a form for the browser."""
+    fields = ((parameter, base64.b64encode(signed).decode()), ("RelayState", relay_state))
+    return Post(url=url, fields=fields if relay_state else fields[:1])
 
 
 def signed_message(

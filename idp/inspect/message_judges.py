@@ -9,6 +9,7 @@ from connectors.formats.eidas.request import EidasRequest
 from connectors.formats.logout import read_logout_request, read_logout_response
 from connectors.formats.service_provider import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, judge_logout_request, judge_logout_response
+from connectors.node_request import check_relay_state
 from connectors.profiles import EIDAS, Profile
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request
 from connectors.signatures.pinned_keys import PinnedKey
@@ -17,7 +18,6 @@ from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmldsig import Shape
 from connectors.wire.names import samlp
 from idp.inspect.options import MessageKind
-from idp.protocols.eidas.proxy_service import MAX_RELAY_STATE, RELAY_STATE
 from policies.errors import RequestRefused
 
 OF_LOGOUT = "This message about signing out could not be accepted."
@@ -120,8 +120,7 @@ def node_request_judge(sender: Sender, asking: Asking, destination: str, left_op
     """Judges an AuthnRequest of another country's node, by the rules of a sending node. Raises `PeerRequestRefused`."""
 
     def judge(signed: Signed, relay_state: str, now: int) -> MessageFacts:
-        if len(relay_state.encode()) > MAX_RELAY_STATE:
-            raise PeerRequestRefused(RELAY_STATE, f"a RelayState of more than {MAX_RELAY_STATE} octets")
+        check_relay_state(relay_state)
         found = receive_request(signed, here=destination, peer=asking, now=now, profile=EIDAS)
         attributes = {attribute.name: attribute.required for attribute in found.attributes}
         return MessageFacts({**_asked(found, asking.acs_url), "sp_type": found.sp_type, "attributes": attributes})

@@ -4,7 +4,6 @@ What a request says of itself counts once its signature has held; where the answ
 that is verified and wrong gets a signed failure beside the page, one that nobody vouches for gets the page alone.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,9 +12,6 @@ from connectors.formats.eidas.registry import (
     AUTHN_FAILED,
     LEVEL_NOT_REACHED,
     NOTIFIED_LEVELS,
-    REQUEST_DENIED,
-    REQUESTER,
-    RESPONDER,
     with_additional,
 )
 from connectors.formats.eidas.request import EidasRequest
@@ -27,7 +23,7 @@ from connectors.formats.eidas.response import (
 )
 from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead, message_id
 from connectors.metadata.peers import PeerInUse, Peers
-from connectors.node_request import verified_request
+from connectors.node_request import RELAY_STATE, check_relay_state, verified_request
 from connectors.profiles import AES256_GCM, EIDAS, KW_AES256
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request
 from connectors.signatures.parse import Element
@@ -36,24 +32,23 @@ from connectors.signatures.signer import Signers
 from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmlenc import check_recipient, encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.signed_messages import post_of
 from connectors.wire.names import PERSISTENT, TRANSIENT
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.state_codec import NEVER_DEFLATED, Codec
-from idp.login.states import LOGIN_LIFE, Decided, Released
+from idp.login.states import Decided, Released
 from idp.ports import ParkedRow
 from idp.protocols.eidas.kinds import sets_of
 from idp.protocols.eidas.person import names_asked, wire_values
+from idp.protocols.node_failures import failure_codes, is_awaited
 from idp.system.addresses import node_entity_id
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT
 from policies.authentication import AskedAttribute, Origin, Requester, ServiceRequest
 from policies.catalogue import Catalogue
-from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, ReleaseDenied, RequestRefused, Suspended, about
+from policies.errors import BrokerError, PeerUnavailable, RequestRefused, about
 from policies.parties import EntityId, NodeId, PurposeId, RequestingNode, ServiceId
 
-# SAML Bindings 2.0 §3.4.3, in octets
-MAX_RELAY_STATE = 80
-RELAY_STATE = "relay_state"
 # This protocol's name in the table of frontends
 NAME = "eidas"
 MINIMUM_LEVEL = "minimum"
@@ -123,11 +118,9 @@ class ProxyService:
             request = self._judged(signed, relay_state, node, peer, now)
         except PeerRequestRefused as error:
             error.peer = node.node_id
-            # Nobody waits any more for the answer to an old one, and it would buy anybody our signature for ever
-            if not head.request_id or head.issue_instant is None or abs(now - head.issue_instant) > LOGIN_LIFE:
+            if not is_awaited(head, now):
                 raise
             admit(service)
-            # One that is too long does not go back either
             question = EidasQuestion("" if error.check == RELAY_STATE else relay_state)
             return Declined(_origin(node, head.request_id, question), error)
         admit(service)
@@ -177,7 +170,8 @@ class ProxyService:
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
         """A signed failure. After the citizen left it says nothing, unless the node may be told."""
         peer = self._peer(origin, now)
-        status, sub_status, message = _codes(error, tell=self._node(origin).tell_refusal)
+        too_low = (AUTHN_FAILED, LEVEL_NOT_REACHED)
+        status, sub_status, message = failure_codes(error, too_low, tell=self._node(origin).tell_refusal)
         response_id = message_id(answer_key, "response")
         head = self._head(response_id, peer, origin, now)
         return self._posted(failure_element(head, status, sub_status, message), peer, origin, now)
@@ -206,9 +200,7 @@ class ProxyService:
         return found
 
     def _judged(self, signed: Signed, relay_state: str, node: RequestingNode, peer: PeerInUse, now: int) -> EidasRequest:
-        if len(relay_state.encode()) > MAX_RELAY_STATE:
-            detail = f"a RelayState of more than {MAX_RELAY_STATE} octets"
-            raise PeerRequestRefused(RELAY_STATE, detail, saml_sub_status=REQUEST_DENIED)
+        check_relay_state(relay_state)
         asking = Asking(
             entity_id=peer.peer.entity_id,
             acs_url=peer.acs_url,
@@ -257,35 +249,12 @@ class ProxyService:
     def _posted(self, root: Element, peer: PeerInUse, origin: Origin, now: int) -> Post:
         """Signed, and to the address of the metadata, never to one that a request named."""
         octets = sign_enveloped(root, self._signer.at(now), place=RESPONSE_SIGNATURE_PLACE, profile=EIDAS)
-        fields = [("SAMLResponse", base64.b64encode(octets).decode())]
-        if relay_state := EIDAS_QUESTION.load(origin.protocol.encode()).relay_state:
-            fields.append(("RelayState", relay_state))
-        return Post(url=peer.acs_url, fields=tuple(fields))
+        return post_of(octets, peer.acs_url, EIDAS_QUESTION.load(origin.protocol.encode()).relay_state)
 
 
 def _origin(node: RequestingNode, message_id: str, question: EidasQuestion) -> Origin:
     protocol = EIDAS_QUESTION.dump(question).decode()
     return Origin(NAME, ServiceId(node.node_id), node.peer.entity_id, message_id, protocol)
-
-
-def _codes(error: BrokerError, *, tell: bool) -> tuple[str, str, str]:
-    """Status, second-level status and message of a failure.
-
-    What the citizen or the country could not give is told as if it had been refused (decision 0000.29); but for the level,
-    which the node's service has to know.
-    """
-    match error:
-        case PeerRequestRefused():
-            return error.saml_status, error.saml_sub_status, f"{error.check}: {error.detail}"
-        case ReleaseDenied() if tell:
-            return REQUESTER, REQUEST_DENIED, ""
-        case AssuranceTooLow():
-            return RESPONDER, AUTHN_FAILED, LEVEL_NOT_REACHED
-        case Suspended():
-            # SAML Core 2.0 §3.2.2.2: able to process the request, and has chosen not to respond
-            return RESPONDER, REQUEST_DENIED, ""
-        case _:
-            return RESPONDER, AUTHN_FAILED, ""
 
 
 def _method(peer: PeerInUse, taken: frozenset[str], otherwise: str) -> str:

@@ -4,7 +4,6 @@ A request counts once its signature has held, and its answer goes where the serv
 before that is known gets a page alone; what fails after it, a signed answer with its status.
 """
 
-import base64
 from collections.abc import Collection, Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -23,6 +22,7 @@ from connectors.saml_idp.attribute_names import AttributeNames
 from connectors.saml_idp.own_metadata import identity_provider_metadata
 from connectors.saml_idp.statuses import NO_AUTHN_CONTEXT, NO_PASSIVE, ServiceRequestRefused, refused
 from connectors.signatures.signer import Signers
+from connectors.signed_messages import post_of
 from connectors.wire.names import ARTIFACT, ATTRNAME_URI, POST, REDIRECT, SOAP
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.states import Decided, Grant, Released
@@ -149,7 +149,8 @@ class SamlIdentityProvider:
         origin = released.grant.origin
         question = read_question(origin)
         if not question.by_artifact:
-            return self._posted(self.response(released.grant, released.answer_key, now), question.acs_url, question)
+            octets = self.response(released.grant, released.answer_key, now)
+            return post_of(octets, question.acs_url, question.relay_state)
         self._registered(origin)
         relayed = {"RelayState": question.relay_state} if question.relay_state else {}
         query = urlencode({"SAMLart": self.artifacts.written(released), **relayed}, quote_via=quote)
@@ -171,7 +172,7 @@ class SamlIdentityProvider:
         """
         facts, question = self._registered(origin).pinned.facts, read_question(origin)
         to = facts.acs_urls[facts.default_index] if question.by_artifact else question.acs_url
-        return self._posted(self.failure(origin, error, to, now, answer_key), to, question)
+        return post_of(self.failure(origin, error, to, now, answer_key), to, question.relay_state)
 
     def failure(self, origin: Origin, error: BrokerError, to: str, now: int, answer_key: bytes = b"") -> bytes:
         """The octets of that Response, for an address of the metadata."""
@@ -236,13 +237,6 @@ class SamlIdentityProvider:
         name = _SUBJECTS.get(service.choices.subject)
         value = f"{grant.sub}@{self._scope}"
         return (WireAttribute(name, ATTRNAME_URI, (value,), ()),) if name else ()
-
-    def _posted(self, octets: bytes, to: str, question: SamlQuestion) -> Post:
-        """To an address of the metadata."""
-        fields = [("SAMLResponse", base64.b64encode(octets).decode())]
-        if question.relay_state:
-            fields.append(("RelayState", question.relay_state))
-        return Post(url=to, fields=tuple(fields))
 
 
 def _urls(service: KnownService, question: SamlQuestion) -> Collection[str]:

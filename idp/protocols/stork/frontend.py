@@ -4,18 +4,16 @@ Keys and addresses are those of the registration in `nodes/`. A request that is 
 beside the page, one that nobody vouches for gets the page alone.
 """
 
-import base64
 from collections.abc import Mapping
 
 from connectors.connector import Inbound, Post
-from connectors.formats.eidas.registry import AUTHN_FAILED, REQUEST_DENIED, REQUESTER, RESPONDER
 from connectors.formats.eidas.request import RequestHead
 from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead, failure_element, message_id
 from connectors.formats.stork.registry import ATTRIBUTES, AVAILABLE, CITIZEN_QAA, QAA_NOT_SUPPORTED
 from connectors.formats.stork.request import StorkRequest
 from connectors.formats.stork.response import StorkAssertion, assertion_element, response_element
 from connectors.formats.stork.values import StorkSaid, StorkText
-from connectors.node_request import verified_request
+from connectors.node_request import RELAY_STATE, check_relay_state, verified_request
 from connectors.profiles import AES256_GCM, KW_AES256, STORK, STORK_SHA1
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.parse import Element
@@ -25,28 +23,27 @@ from connectors.signatures.signer import Signers
 from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmlenc import check_recipient, encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.signed_messages import post_of
 from connectors.stork import OLD_ALGORITHMS, keys_now, pinned_keys
 from connectors.stork_request_checks import receive_request
 from connectors.wire.names import UNSPECIFIED
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.login.frontend import Admit, Declined, Received
-from idp.login.states import LOGIN_LIFE, Decided, Released
+from idp.login.states import Decided, Released
 from idp.ports import ParkedRow
+from idp.protocols.node_failures import failure_codes, is_awaited
 from idp.protocols.stork.person import NAME, STORK_QUESTION, StorkQuestion, answers, asked_attributes
 from idp.system.addresses import stork_entity_id, stork_sso_url
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Origin, Requester, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.deviations import SHA1_SIGNATURE
-from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, ReleaseDenied, RequestRefused, Suspended
+from policies.errors import BrokerError, PeerUnavailable, RequestRefused
 from policies.load import Configuration
 from policies.load.ladders import shipped
 from policies.parties import EntityId, NodeId, PurposeId, RequestingNode, ServiceId, StorkPeer
 
-# SAML Bindings 2.0 §3.5.3, in octets
-MAX_RELAY_STATE = 80
-RELAY_STATE = "relay_state"
 # A response is used when it is made
 ANSWER_SECONDS = 300
 
@@ -91,8 +88,7 @@ class StorkFrontend:
             request = self._judged(signed, relay_state, peer, now)
         except PeerRequestRefused as error:
             error.peer = node.node_id
-            # Nobody waits any more for the answer to an old one, and it would buy anybody our signature for ever
-            if not head.request_id or head.issue_instant is None or abs(now - head.issue_instant) > LOGIN_LIFE:
+            if not is_awaited(head, now):
                 raise
             admit(service)
             question = StorkQuestion("" if error.check == RELAY_STATE else relay_state)
@@ -140,7 +136,7 @@ class StorkFrontend:
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
         """A signed failure. After the citizen left it says nothing, unless the country may be told."""
         node, peer = self._registered(origin)
-        status, sub_status, message = _codes(error, tell=node.tell_refusal)
+        status, sub_status, message = failure_codes(error, (QAA_NOT_SUPPORTED, ""), tell=node.tell_refusal)
         head = self._head(message_id(answer_key, "response"), peer, origin, now)
         return self._posted(failure_element(head, status, sub_status, message), peer, origin, now)
 
@@ -161,9 +157,7 @@ class StorkFrontend:
             return verified_request(inbound, old, STORK_SHA1, shape=STORK_REQUEST), (SHA1_SIGNATURE,)
 
     def _judged(self, signed: Signed, relay_state: str, peer: StorkPeer, now: int) -> StorkRequest:
-        if len(relay_state.encode()) > MAX_RELAY_STATE:
-            detail = f"a RelayState of more than {MAX_RELAY_STATE} octets"
-            raise PeerRequestRefused(RELAY_STATE, detail, saml_sub_status=REQUEST_DENIED)
+        check_relay_state(relay_state)
         return receive_request(signed, here=self._sso_url, country=self._country, peer=peer, now=now)
 
     def _registered(self, origin: Origin) -> tuple[RequestingNode, StorkPeer]:
@@ -216,10 +210,7 @@ class StorkFrontend:
     def _posted(self, root: Element, peer: StorkPeer, origin: Origin, now: int) -> Post:
         """Signed, and to the address of the registration, never to one that a request named."""
         octets = sign_enveloped(root, self._signer.at(now), place=RESPONSE_SIGNATURE_PLACE, profile=STORK)
-        fields = [("SAMLResponse", base64.b64encode(octets).decode())]
-        if relay_state := STORK_QUESTION.load(origin.protocol.encode()).relay_state:
-            fields.append(("RelayState", relay_state))
-        return Post(url=peer.url, fields=tuple(fields))
+        return post_of(octets, peer.url, STORK_QUESTION.load(origin.protocol.encode()).relay_state)
 
 
 def stork_frontend(settings: Settings, configuration: Configuration, keys: BrokerKeys) -> StorkFrontend:
@@ -237,18 +228,3 @@ def stork_frontend(settings: Settings, configuration: Configuration, keys: Broke
 def _origin(node: RequestingNode, message_id: str, question: StorkQuestion) -> Origin:
     protocol = STORK_QUESTION.dump(question).decode()
     return Origin(NAME, ServiceId(node.node_id), node.peer.entity_id, message_id, protocol)
-
-
-def _codes(error: BrokerError, *, tell: bool) -> tuple[str, str, str]:
-    """Status, second-level status and message of a failure, as eIDAS has them, but for the level (decision 0000.29)."""
-    match error:
-        case PeerRequestRefused():
-            return error.saml_status, error.saml_sub_status, f"{error.check}: {error.detail}"
-        case ReleaseDenied() if tell:
-            return REQUESTER, REQUEST_DENIED, ""
-        case AssuranceTooLow():
-            return RESPONDER, QAA_NOT_SUPPORTED, ""
-        case Suspended():
-            return RESPONDER, REQUEST_DENIED, ""
-        case _:
-            return RESPONDER, AUTHN_FAILED, ""
