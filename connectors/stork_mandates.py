@@ -28,11 +28,12 @@ GENERAL = "general"
 _OF_OTHERS = tuple(
     f"{BASE}{name}" for name in ("represented", "representative", "mandateContent", "eLPIdentifier", "legalName")
 )
-_PERSON = {
+# The parts of whoever is represented, in the catalogue's names
+OTHER = {
     part: AttributeName(REPRESENTED + name)
     for part, name in (("eIdentifier", "person_identifier"), ("givenName", "given_name"), ("surname", "family_name"))
 }
-_COMPANY = {"eLPIdentifier": AttributeName("legal_person_identifier"), "legalName": AttributeName("legal_name")}
+COMPANY = {"eLPIdentifier": AttributeName("legal_person_identifier"), "legalName": AttributeName("legal_name")}
 Parts = tuple[tuple[str, str | StorkComplex], ...]
 
 
@@ -69,7 +70,7 @@ def represented(
         raise AssertionRejected("persons", "a mandate for nobody, or for themself")
     for content in mandates[0].complexes("mandateContent"):
         _check_content(content, level, minimum)
-    parts, kind = (_COMPANY, PersonKind.FOR_LEGAL) if legal else (_PERSON, PersonKind.FOR_NATURAL)
+    parts, kind = (COMPANY, PersonKind.FOR_LEGAL) if legal else (OTHER, PersonKind.FOR_NATURAL)
     identifier = identifier_between((named,), sending=sending, receiving=receiving)
     told: dict[AttributeName, Value] = {
         name: other.text(part) for part, name in parts.items() if is_plain(other.text(part))

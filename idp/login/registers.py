@@ -60,11 +60,6 @@ def from_registers(request: ServiceRequest, party: RelyingParty, purpose: Purpos
     return {name: source for name, _, source in wanted if source is not None and source != SIGN_IN}
 
 
-def undecided(request: ServiceRequest, party: RelyingParty, purpose: Purpose) -> tuple[AttributeName, ...]:
-    """The required attributes that have several sources, of which the citizen chose none yet."""
-    return tuple(name for name, _, source in wanted_of(request, party, purpose) if source is None)
-
-
 @dataclass(frozen=True, slots=True)
 class _Question:
     """The question to one register."""

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from connectors.formats.stork.registry import AVAILABLE, IS_AGE_OVER, NOT_AVAILABLE, WITHHELD
 from connectors.formats.stork.request import StorkAttributeRequest
 from connectors.formats.stork.values import StorkComplex, StorkSaid, StorkText
-from connectors.stork_mandates import mandate_value
+from connectors.stork_mandates import COMPANY, OTHER, mandate_value
 from connectors.stork_person import stork_value
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from policies.assurance import LevelOfAssurance
@@ -27,11 +27,8 @@ from policies.persons import ACTING, NATURAL_ALONE, PersonKind
 # This protocol's name in the table of frontends
 NAME = "stork"
 BIRTHDATE = AttributeName("birthdate")
-_PERSON = {"eIdentifier": "person_identifier", "givenName": "given_name", "surname": "family_name"}
-# Those whom a mandate names, in the parts of STORK
-_ACTING = {part: AttributeName(name) for part, name in _PERSON.items()}
-_OTHER = {part: AttributeName(REPRESENTED + name) for part, name in _PERSON.items()}
-_COMPANY = {"eLPIdentifier": AttributeName("legal_person_identifier"), "legalName": AttributeName("legal_name")}
+# Whoever acts, in the parts that a mandate has of the other, too
+_ACTING = {part: AttributeName(name.removeprefix(REPRESENTED)) for part, name in OTHER.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def of_mandate(kind: PersonKind) -> frozenset[AttributeName]:
     """The two persons of a mandate of STORK: it goes whole, or not at all."""
     if not kind.acts:
         return frozenset()
-    represented = _COMPANY if kind is PersonKind.FOR_LEGAL else _OTHER
+    represented = COMPANY if kind is PersonKind.FOR_LEGAL else OTHER
     return frozenset((MANDATE, *_ACTING.values(), *represented.values()))
 
 
@@ -160,7 +157,7 @@ def _mandate(released: Mapping[AttributeName, Attribute]) -> StorkComplex:
         texts = {part: released[name].latin or released[name].value for part, name in parts.items()}
         return StorkComplex(tuple((part, text) for part, text in texts.items() if isinstance(text, str)))
 
-    represented = _COMPANY if _COMPANY["legalName"] in released else _OTHER
+    represented = COMPANY if COMPANY["legalName"] in released else OTHER
     mandates = read_mandates(released[MANDATE].value) or ()
     return mandate_value(person(represented), person(_ACTING), mandates)
 
