@@ -130,4 +130,6 @@ class _Run:
         answer = self.provider.ask(self._query, self._deadline)
         if not answer.attributes.keys() <= set(self._query.wanted):
             raise AnswerRefused("not_asked", "an attribute that was not asked")
+        if answer.ends <= self._query.asked_at:
+            raise AnswerRefused("deadline", "an answer that has ended already")
         return answer

@@ -120,10 +120,11 @@ class ServiceRequest:
 
 @dataclass(frozen=True, slots=True)
 class AttributeSource:
-    """The register that vouches for one attribute, and how surely."""
+    """The register that vouches for one attribute, how surely, and until when; `ends` is 0 where it said nothing."""
 
     register_id: RegisterId
     loa: LevelOfAssurance
+    ends: int = 0
 
 
 @dataclass(frozen=True, slots=True)

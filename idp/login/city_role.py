@@ -9,12 +9,7 @@ from connectors.connector import Ask
 from connectors.metadata.members import Member
 from connectors.metadata.summaries import Summary
 from idp.ledger.leaf import subject_index
-from idp.ledger.record_contents import (
-    CANCELLATION,
-    REFUSAL,
-    DecidedBy,
-    draft_unsent,
-)
+from idp.ledger.record_contents import CANCELLATION, REFUSAL, DecidedBy, draft_unsent
 from idp.login.acting import called, check_person
 from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
@@ -252,7 +247,7 @@ class CityRole:
         if request.expected and request.expected != subject_digest(sub):
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
         offered = replace(assertion.offered, loa=loa, kind=assertion.kind)
-        decision = self._sources.decided(request, provider, terms, offered, on, now)
+        decision, ends = self._sources.decided(request, provider, terms, offered, on, now)
         return Judged(
             sub=sub,
             loa=loa,
@@ -267,6 +262,7 @@ class CityRole:
             represented=self._index(acting) if acting else b"",
             acting_for=called(assertion.kind, assertion.offered.attributes),
             transfer=purpose.crossing(provider.sphere, party.sphere),
+            ends=ends,
         )
 
     def _index(self, acting: ActingFor) -> bytes:

@@ -179,13 +179,14 @@ class Broker:
         speaks_as = login.expectation.speaks_as if isinstance(login, Asked) else ""
         # No session is of somebody who acts for another: whoever signs in next would be taken for that one
         shares = login.request.shared is not None and assertion.kind is PersonKind.NATURAL
+        judged = self._role.judge(login.request, provider, assertion, language, now)
         return Decided(
             login=login.login,
             began=login.began,
-            end=min(now + DECIDED_LIFE, login.began + LOGIN_LIFE),
+            end=judged.until(min(now + DECIDED_LIFE, login.began + LOGIN_LIFE)),
             request=login.request,
             provider_id=provider.provider_id,
-            judged=self._role.judge(login.request, provider, assertion, language, now),
+            judged=judged,
             authenticated_at=assertion.authenticated_at,
             response=message_digest(assertion.issuer, assertion.response_id),
             assertion=message_digest(assertion.issuer, assertion.assertion_id),

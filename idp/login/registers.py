@@ -108,7 +108,8 @@ class RegisterDesk:
             register, wanted = question.register, question.wanted
             said |= {name: AttributeSource(register.register_id, register.loa) for name in wanted}
             if isinstance(outcome, RegisterAnswer):
-                said |= {name: AttributeSource(register.register_id, min(outcome.loa, register.loa)) for name in wanted}
+                known_as = AttributeSource(register.register_id, min(outcome.loa, register.loa), outcome.ends)
+                said |= dict.fromkeys(wanted, known_as)
                 found |= {name: value for name, value in outcome.attributes.items() if name in wanted}
             elif outcome is None or outcome.check != _UNKNOWN:
                 away |= {*wanted}

@@ -89,6 +89,11 @@ class Judged:
     acting_for: str = field(default="", repr=False)
     transfer: tuple[str, ...] = ()
     instead: "tuple[Judged, ...]" = field(default=(), repr=False)
+    ends: int = 0  # of the answer of a register that ends first; 0 where none was used
+
+    def until(self, end: int) -> int:
+        """This end, or that of what a register said if it comes before."""
+        return min(end, self.ends or end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +143,8 @@ class Decided:
         return self.end - self.more - DECIDED_LIFE
 
     def longer(self, now: int) -> "Decided":
-        """The same question for five minutes from now, and never past the login's end."""
-        end = max(self.end, min(now + DECIDED_LIFE, self.began + LOGIN_LIFE))
+        """The same question for five minutes from now, and never past the login's end, or a register's answer's."""
+        end = max(self.end, self.judged.until(min(now + DECIDED_LIFE, self.began + LOGIN_LIFE)))
         return replace(self, end=end, more=end - self.end)
 
     def acting(self, choice: int | None) -> "Decided":

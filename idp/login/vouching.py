@@ -24,8 +24,8 @@ class Vouching:
 
     def decided(
         self, request: ServiceRequest, provider: IdentityProvider, terms: Bounded, offered: Offered, on: date, now: int
-    ) -> Decision:
-        """The decision about what a provider sent, and of what registers say beside it.
+    ) -> tuple[Decision, int]:
+        """The decision about what a provider sent, and of what registers say beside it. It holds until then; 0: for good.
 
         Raises `RegisterAway`, and `PersonNotTaken` for a mandate of a register that does not do.
         """
@@ -34,9 +34,10 @@ class Vouching:
         unasked = unasked_of(request, provider, terms.terms.purpose, terms.terms.catalogue)
         decision = terms.decide(request.asked, whole, on)
         # An enforced registration ends a blocked login, in which perhaps no register was asked
-        ends = terms.terms.party.enforce and bool(decision.blocked) and MANDATE not in whole.attributes
-        check_mandate(whole, terms.terms.purpose, on, later=ends)
-        return without_unasked(decision, unasked)
+        over = terms.terms.party.enforce and bool(decision.blocked) and MANDATE not in whole.attributes
+        check_mandate(whole, terms.terms.purpose, on, later=over)
+        ends = min((one.ends for one in whole.sources.values() if one.ends), default=0)
+        return without_unasked(decision, unasked), ends
 
     def digest(self, provider: IdentityProvider, now: int) -> str:
         """The digest of what counts of a country's node or a federation's member, "" of a pinned provider.

@@ -125,7 +125,7 @@ class CityScreens:
             action=f"/login/{decided.login}/decision",
             rewording=f"/login/{decided.login}/language",
             minutes=min(left, DECIDED_LIFE) // 60,
-            longer=not decided.more and decided.end < decided.began + LOGIN_LIFE,
+            longer=not decided.more and decided.end < decided.judged.until(decided.began + LOGIN_LIFE),
             service=wording.text(party.title),
             purpose=wording.text(purpose.title),
             basis=purpose.basis,

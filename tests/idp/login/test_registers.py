@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.attribute_provider import RegisterAnswer, RegisterQuery
 from connectors.registers.database_view import RegisterView
+from connectors.registers.judgement import MAX_AGE
 from idp.login.states import Decided
 from policies.attribute_register import AttributeRegister
 from policies.attributes import EXACT, AttributeName
@@ -34,7 +36,28 @@ def powers(database: str, **changes: object) -> AttributeRegister:
     return replace(made, **changes)  # type: ignore[arg-type] # whichever fields a test names
 
 
-def house(asked: AttributeRegister, name: AttributeName, *edits: str, sphere: str = "eu") -> House:
+def residents(folder: Path) -> AttributeRegister:
+    with sqlite3.connect(folder / "residents.db") as connection:
+        connection.execute("CREATE TABLE people (national_id TEXT, street TEXT, town TEXT)")
+        connection.execute("CREATE VIEW residents AS SELECT * FROM people")
+        connection.execute("INSERT INTO people VALUES (?, 'Quaggenweg 17', 'Storkhaven')", (HANDED[PERSON],))
+    connection.close()
+    said = {"street": (ADDRESS, "street"), "town": (ADDRESS, "locality")}
+    return replace(register(f"sqlite:///{folder}/residents.db"), attributes=said)
+
+
+class Brief(RegisterView):
+    """A register whose answers end so many seconds after they were asked."""
+
+    seconds_left = MAX_AGE
+
+    def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
+        return replace(super().ask(query, deadline), ends=query.asked_at + self.seconds_left)
+
+
+def house(
+    asked: AttributeRegister, name: AttributeName, *edits: str, sphere: str = "eu", seconds_left: int = MAX_AGE
+) -> House:
     """A house in which one attribute comes from the register alone."""
 
     def change(made: Configuration) -> Configuration:
@@ -49,7 +72,9 @@ def house(asked: AttributeRegister, name: AttributeName, *edits: str, sphere: st
             providers={**made.providers, COUNTRY: replace(provider, sphere=sphere)},
         )
 
-    asks: Mapping[RegisterId, RegisterView] = {asked.register_id: RegisterView(register=asked, catalogue=STANDARD)}
+    view = Brief(register=asked, catalogue=STANDARD)
+    view.seconds_left = seconds_left
+    asks: Mapping[RegisterId, RegisterView] = {asked.register_id: view}
     purpose = (*PURPOSE[:3], "".join(edits) + PURPOSE[2])
     changed: dict[str, tuple[str, ...]] = {
         "resident_parking": purpose,
@@ -116,3 +141,12 @@ def test_a_register_is_handed_nothing_across_a_border_or_of_a_provider_that_it_d
         return
     (ruling,) = (one for one in comes(found).decision.rulings if one.name == ADDRESS)
     assert (ruling.reason, ruling.released) == (Reason.NOT_IN_REGISTER, None)
+
+
+@pytest.mark.spec("issue 33 item 3")
+def test_a_question_ends_with_the_answer_of_a_register_and_nobody_makes_it_longer(tmp_path: Path) -> None:
+    asked = residents(tmp_path)
+    decided = comes(house(asked, ADDRESS, seconds_left=60))
+    assert (decided.end, decided.longer(NOW + 50).end) == (NOW + 60, NOW + 60)
+    with pytest.raises(RegisterAway):
+        comes(house(asked, ADDRESS, seconds_left=0))
