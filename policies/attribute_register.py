@@ -1,7 +1,8 @@
 """Registers that know something of a person who has signed in: how we ask each, and what it may say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from hashlib import sha256
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
@@ -85,6 +86,15 @@ class AttributeRegister:
     def says(self) -> frozenset[AttributeName]:
         """The attributes that it may be asked for."""
         return frozenset(name for name, _ in self.attributes.values())
+
+    @property
+    def digest(self) -> str:
+        """The digest of all that the meaning of its answers rests on: its keys and address, too, and no password."""
+        how = [(one.name, getattr(self.transport, one.name)) for one in fields(self.transport) if one.name != "password"]
+        what = sorted(self.found_by.items()), sorted(self.attributes.items())
+        whose = sorted(self.controller.name.items()), self.controller.contact, self.sphere, sorted(self.providers)
+        facts = (self.register_id, self.issuer, self.loa, what, whose, how)
+        return sha256(repr(facts).encode()).hexdigest()
 
     def may_hear(self, provider_id: ProviderId, sphere: str, party: RelyingParty) -> bool:
         """Whether it may be asked by what a provider in this sphere says, for a service: in full, so across no border."""

@@ -263,6 +263,7 @@ class CityRole:
             acting_for=called(assertion.kind, assertion.offered.attributes),
             transfer=purpose.crossing(provider.sphere, party.sphere),
             ends=ends,
+            registers=self._sources.registers.registered(decision.released),
         )
 
     def _index(self, acting: ActingFor) -> bytes:
@@ -308,8 +309,9 @@ class CityRole:
         had = {name for name in terms.required if decided.judged.kind in terms.terms.catalogue.attributes[name].persons}
         if had - {one.name for one in given} - {*decided.decision.blocked}:
             raise Replayed("policy_changed", "the purpose requires more than the page showed")
-        if self._sources.registers.ended(given, decided.acts):
-            raise Replayed("policy_changed", "a register that vouches for what the page showed was switched off meanwhile")
+        registers = self._sources.registers
+        if registers.ended(given, decided.acts) or registers.changed(decided.judged.registers):
+            raise Replayed("policy_changed", "a register that vouches for what the page showed is off, or has changed")
         whole = all(passes(party, provider.sphere, one.form) for one in given)
         if not whole or not may_still_go(given, purpose, party, self.configuration.catalogue):
             raise Replayed("policy_changed", "the registration has changed since the page was shown")

@@ -118,6 +118,15 @@ class RegisterDesk:
                     raise RegisterAway(detail, register.register_id, register.title, by.name, by.contact)
         return replace(bare, attributes=found, sources=said, away=frozenset(away))
 
+    def registered(self, attributes: Iterable[Attribute]) -> tuple[str, ...]:
+        """The digests of the registrations of those that vouch for one of these."""
+        of = sorted({RegisterId(one.register) for one in attributes if one.register} & self.registers.keys())
+        return tuple(self.registers[register_id].digest for register_id in of)
+
+    def changed(self, registered: Iterable[str]) -> bool:
+        """Whether one of these registrations is another by now, or is there no more."""
+        return not {*registered} <= {one.digest for one in self.registers.values()}
+
     def ended(self, attributes: Iterable[Attribute], acts: int) -> bool:
         """Whether a register that vouches for one of these was switched off since so many acts were known."""
         registers = {RegisterId(one.register) for one in attributes if one.register}

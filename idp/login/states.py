@@ -90,6 +90,7 @@ class Judged:
     transfer: tuple[str, ...] = ()
     instead: "tuple[Judged, ...]" = field(default=(), repr=False)
     ends: int = 0  # of the answer of a register that ends first; 0 where none was used
+    registers: tuple[str, ...] = ()  # the digests of the registrations of those whose word may go
 
     def until(self, end: int) -> int:
         """This end, or that of what a register said if it comes before."""

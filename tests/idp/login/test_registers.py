@@ -11,16 +11,17 @@ from connectors.attribute_provider import RegisterAnswer, RegisterQuery
 from connectors.registers.database_view import RegisterView
 from connectors.registers.judgement import MAX_AGE
 from idp.login.states import Decided
-from policies.attribute_register import AttributeRegister
+from policies.assurance import LevelOfAssurance
+from policies.attribute_register import AttributeRegister, DatabaseView, SignedClaimsService
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import MANDATE, STANDARD
-from policies.errors import PersonNotTaken, RegisterAway
+from policies.errors import PersonNotTaken, RegisterAway, Replayed
 from policies.load import Configuration
 from policies.parties import ProviderId, PurposeId, RegisterId
 from policies.persons import PersonKind
 from policies.release import Reason
 from tests.connectors.registers.views import register
-from tests.idp.house import ADDRESS, ANSWER, COUNTRY, NOW, House, Watched, assertion
+from tests.idp.house import ADDRESS, ANSWER, APPROVE, COUNTRY, NOW, SECRET, House, Watched, assertion
 from tests.idp.login.test_acting import BOTH, COMPANY, NEED, PARTY, PURPOSE
 
 PERSON, OF_COMPANY = AttributeName("person_identifier"), AttributeName("legal_person_identifier")
@@ -150,3 +151,31 @@ def test_a_question_ends_with_the_answer_of_a_register_and_nobody_makes_it_longe
     assert (decided.end, decided.longer(NOW + 50).end) == (NOW + 60, NOW + 60)
     with pytest.raises(RegisterAway):
         comes(house(asked, ADDRESS, seconds_left=0))
+
+
+KEYS = [SignedClaimsService("https://register.example", "city", jwks) for jwks in ("one", "another")]
+
+
+@pytest.mark.spec("issue 33 item 3")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loa": LevelOfAssurance.LOW},
+        {"issuer": "another"},
+        {"transport": DatabaseView("sqlite:///elsewhere.db", "residents")},
+        {"register_id": RegisterId("removed")},
+    ],
+)
+def test_what_a_register_said_does_not_go_once_its_registration_is_another(
+    tmp_path: Path, change: Mapping[str, object]
+) -> None:
+    asked = residents(tmp_path)
+    decided = comes(house(asked, ADDRESS))
+    assert house(asked, ADDRESS).broker.reword(decided, "en", NOW)
+    for step in ("reword", "decide"):
+        broker = house(replace(asked, **change), ADDRESS).broker  # type: ignore[arg-type] # as named above
+        with pytest.raises(Replayed) as refused:
+            broker.reword(decided, "en", NOW) if step == "reword" else broker.decide(decided, APPROVE, SECRET, NOW)
+        assert refused.value.check == "policy_changed"
+    one, another = (replace(asked, transport=keys).digest for keys in KEYS)
+    assert one != another, "a register of other keys is another"
