@@ -8,6 +8,7 @@ import pytest
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import DecidedBy
 from idp.login.acting import check_person
+from idp.login.approvals import Approvals
 from idp.login.finish import Choice
 from idp.login.states import Decided
 from policies.attributes import AttributeName, Value
@@ -84,6 +85,13 @@ def test_what_was_approved_for_oneself_never_counts_for_a_company() -> None:
     other = replace(COMPANY, identifier="hrb-2")
     assert [comes(found, GOOD, acting_for=one).path for one in (COMPANY, other)] == [DecidedBy.REMEMBERED, DecidedBy.PAGE]
     assert comes(found, acting_for=None).path is DecidedBy.PAGE
+    # Also where the service's pseudonym is the same
+    again = comes(found, GOOD)
+    standing = Approvals(tenant=TENANT, subjects=bytes(32), decisions=found.store).of(again, NOW)
+    for judged, same in ((again.judged, True), (replace(again.judged, represented=b"another"), False)):
+        earlier = standing.earlier(judged)
+        assert earlier is not None
+        assert earlier.same is same
 
 
 def test_the_record_commits_to_both_and_is_found_by_whoever_acted() -> None:
