@@ -158,3 +158,20 @@ def test_a_request_that_needed_sha_1_says_so_in_the_log(visitor: Visitor, citize
             citizen.go("POST", "/stork/sso", fields={**question.fields, "SAMLRequest": sent}, headers=CROSS)
         used += [line.get("deviations") for line in lines if line["event"] == "login" and line["step"] == "begun"]
     assert used == [None, ["sha1_signature"]]
+
+
+@pytest.mark.spec("issue 33 bad input")
+def test_what_came_before_or_is_missing_doubled_or_huge_goes_no_further(visitor: Visitor, citizen: Browser) -> None:
+    question = asked(visitor)
+    sent = citizen.decides(informed(citizen, question))
+    visitor.decides(visitor.comes_back("/stork/acs", citizen.stage.issuer, sent.fields))
+    replayed = visitor.comes_back("/stork/acs", citizen.stage.issuer, sent.fields)
+    assert replayed.status == 409, replayed.text
+    again = citizen.decides(informed(citizen, question))
+    assert again.status == 409, "a request is answered once"
+    for browser, path, name in ((citizen, "/stork/sso", "SAMLRequest"), (visitor, "/stork/acs", "SAMLResponse")):
+        bodies = (b"", f"{name}=a&{name}=a".encode(), name.encode() + b"=" + b"A" * 500_000)
+        answers = [browser.go("POST", path, fields={}, body=body, headers=CROSS) for body in bodies]
+        assert not any(one.cookies for one in answers)
+        # An answer of nobody's login meets no cookie
+        assert [one.status for one in answers] == [400 if browser is citizen else 409, 400, 413], path
