@@ -81,7 +81,7 @@ class AttributeAuthority:
                 register.source,
                 "found_by",
                 "A SAML attribute authority finds a person by one NameID.",
-                'Name one attribute there, and call it "".',
+                'Name one attribute there, and call it "NameID".',
             )
         self._url, self._line = said.url, Line(fetcher, register.networks)
 

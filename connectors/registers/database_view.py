@@ -132,7 +132,7 @@ class RegisterView:
         if url.drivername not in ("postgresql", "postgresql+psycopg") or not url.database:
             raise ValueError("another database")
         if url.query.get("sslmode") not in _PROTECTED and not _stays_here(url):
-            what = "what the register says would cross the network as anybody may read and change it."
+            what = "what the register says would cross a network, where others may read and change it."
             fix = "Add ?sslmode=verify-full&sslrootcert=FILE to the URL."
             raise misconfigured(self.register.source, "database", what, fix)
         given = {name: value for name, value in _PARAMETERS.items() if name not in url.query}
