@@ -3,7 +3,7 @@
 Their names are in `connectors.checks.REQUEST_CHECKS`. Times are seconds since the epoch; nothing here reads a clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.formats.eidas.registry import (
@@ -26,6 +26,7 @@ from connectors.formats.eidas.registry import (
     set_of,
 )
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, read_request
+from connectors.formats.stork.request import StorkRequest
 from connectors.profiles import Profile
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import CONSENTS, POST, REDIRECT, SOAP, UNSPECIFIED
@@ -85,7 +86,7 @@ def check_request(
     request: EidasRequest, *, here: str, peer: Asking, now: int, profile: Profile, registry: Registry = PLAIN
 ) -> EidasRequest:
     """Judge a request that `peer` sent to `here`, our address; the result has what may be answered."""
-    _check_envelope(request, here, peer, now, profile)
+    check_envelope(request, peer.entity_id, here, now, profile, bindings=_BINDINGS, urls=("", peer.acs_url))
     _check_manner(request, peer)
     check_contexts(request.comparison, request.contexts)
     # Either there or here, so that it cannot say two things
@@ -97,23 +98,32 @@ def check_request(
     return replace(request, sp_type=request.sp_type or peer.sp_type, attributes=attributes)
 
 
-def _check_envelope(request: EidasRequest, here: str, peer: Asking, now: int, profile: Profile) -> None:
-    """From whom, to whom, when, and where the answer goes."""
+def check_envelope(
+    request: EidasRequest | StorkRequest,
+    sender: str,
+    here: str,
+    now: int,
+    profile: Profile,
+    *,
+    bindings: Collection[str],
+    urls: Collection[str],
+) -> None:
+    """From whom, to whom, when, and where the answer goes: by one of `bindings`, to one of `urls`."""
 
     def refuse(check: str, detail: str) -> PeerRequestRefused:
         return PeerRequestRefused(check, detail, saml_sub_status=REQUEST_DENIED)
 
-    if request.issuer != peer.entity_id:
+    if request.issuer != sender:
         raise refuse("issuer", "a request of another issuer than whose key signed it")
     if request.destination != here:
         raise refuse("destination", "a request to another address, or to none")
     if not now - profile.max_age - profile.skew <= request.issue_instant <= now + profile.skew:
         raise refuse("request_issued", "a request that was not issued now")
-    if request.protocol_binding not in _BINDINGS:
+    if request.protocol_binding not in bindings:
         raise refuse("protocol_binding", "a ProtocolBinding that the profile does not have")
     # An address of the request's own would be a way out of our house for a citizen's attributes
-    if request.acs_url not in ("", peer.acs_url):
-        raise refuse("acs_url", "an AssertionConsumerServiceURL that is not the metadata's")
+    if request.acs_url not in urls:
+        raise refuse("acs_url", "an AssertionConsumerServiceURL that is not the one we know")
 
 
 def _check_manner(request: EidasRequest, peer: Asking) -> None:

@@ -4,7 +4,7 @@ from connectors.formats.eidas.registry import INVALID_ATTRIBUTE, REQUEST_DENIED,
 from connectors.formats.stork.registry import ATTRIBUTES, IS_AGE_OVER, QAA_NOT_SUPPORTED
 from connectors.formats.stork.request import StorkRequest, read_request
 from connectors.profiles import STORK
-from connectors.request_checks import PeerRequestRefused
+from connectors.request_checks import PeerRequestRefused, check_envelope
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import CONSENTS, POST
 from connectors.wire.text import is_plain
@@ -31,7 +31,7 @@ def receive_request(signed: Signed, *, here: str, country: str, peer: StorkPeer,
         if error.check == "version":
             raise PeerRequestRefused(error.check, error.detail, saml_status=VERSION_MISMATCH) from None
         raise PeerRequestRefused(error.check, error.detail, saml_sub_status=sub_status) from None
-    _check_envelope(request, here, peer, now)
+    check_envelope(request, peer.entity_id, here, now, STORK, bindings=(POST,), urls=(peer.url,))
     if not request.force_authentication:
         raise PeerRequestRefused("force_authn", "a request without ForceAuthn")
     if request.is_passive:
@@ -43,25 +43,6 @@ def receive_request(signed: Signed, *, here: str, country: str, peer: StorkPeer,
     _check_country(request, country, peer)
     _check_attributes(request)
     return request
-
-
-def _check_envelope(request: StorkRequest, here: str, peer: StorkPeer, now: int) -> None:
-    """From whom, to whom, when, and where the answer goes."""
-
-    def refuse(check: str, detail: str) -> PeerRequestRefused:
-        return PeerRequestRefused(check, detail, saml_sub_status=REQUEST_DENIED)
-
-    if request.issuer != peer.entity_id:
-        raise refuse("issuer", "a request of another issuer than whose key signed it")
-    if request.destination != here:
-        raise refuse("destination", "a request to another address")
-    if not now - STORK.max_age - STORK.skew <= request.issue_instant <= now + STORK.skew:
-        raise refuse("request_issued", "a request that was not issued now")
-    if request.protocol_binding != POST:
-        raise refuse("protocol_binding", "a ProtocolBinding other than POST")
-    # An address of the request's own would be a way out of our house for a citizen's attributes
-    if request.acs_url != peer.url:
-        raise refuse("acs_url", "an AssertionConsumerServiceURL that is not the registration's")
 
 
 def _check_country(request: StorkRequest, country: str, peer: StorkPeer) -> None:
