@@ -9,11 +9,11 @@ from lxml import etree
 
 from connectors.checks import ALL_CHECKS, EIDAS_CHECKS
 from connectors.formats.eidas.registry import (
-    CURRENT_ADDRESS,
     EIDAS,
     MINIMUM,
     NAME_ID_FORMATS,
     NATURAL,
+    NATURAL_PERSON,
     NOTIFIED_LEVELS,
 )
 from connectors.formats.eidas.request import (
@@ -41,6 +41,7 @@ from tests.connectors.eidas.made import (
     signed_text,
 )
 
+CURRENT_ADDRESS = f"{NATURAL_PERSON}/CurrentAddress"
 FULL = replace(
     REQUEST,
     name_id_format=TRANSIENT,
