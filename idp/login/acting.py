@@ -1,5 +1,6 @@
 """Whether a service takes this kind of person, and whether whoever acts for another has the power that is needed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -15,6 +16,7 @@ from policies.parties import IdentityProvider, RelyingParty
 from policies.persons import PersonKind
 from policies.purposes import Purpose
 
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 IN_FORCE = Form("in_force")
 _NAMES = ("legal_name",), (f"{REPRESENTED}given_name", f"{REPRESENTED}family_name")
 
@@ -51,10 +53,13 @@ def check_mandate(said: Offered, purpose: Purpose, on: date, *, later: bool) -> 
 
 
 def called(kind: PersonKind, offered: Mapping[AttributeName, Value]) -> str:
-    """The words for whoever is represented, as the source has them: the name, else the identifier; "" where nobody is."""
+    """The words for whoever is represented, as the source has them: the name, else the identifier; "" where nobody is.
+
+    A name in Chinese characters has the family name first, and no space (GB/T 28039-2011, 5.1.1).
+    """
     if not kind.acts:
         return ""
     company = kind is PersonKind.FOR_LEGAL
-    said = [offered.get(AttributeName(name)) for name in _NAMES[0 if company else 1]]
-    name = " ".join(one for one in said if isinstance(one, str))
+    said = [one for name in _NAMES[0 if company else 1] if isinstance(one := offered.get(AttributeName(name)), str)]
+    name = "".join(reversed(said)) if all(map(_CHINESE.search, said)) else " ".join(said)
     return name or str(offered.get(COMPANY if company else OTHER, ""))

@@ -7,7 +7,7 @@ import pytest
 
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import DecidedBy
-from idp.login.acting import check_person
+from idp.login.acting import called, check_person
 from idp.login.approvals import Approvals
 from idp.login.finish import Choice
 from idp.login.states import Decided
@@ -118,3 +118,16 @@ def test_a_mandate_of_a_register_is_waited_for_where_the_broker_ends_what_falls_
     for service, of in ((replace(party, enforce=False), asks_one), (replace(party, enforce=True), purpose)):
         with pytest.raises(PersonNotTaken):
             check_person(acts, provider, service, of, date(2026, 12, 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "family", "said"),
+    [
+        ("\u5c0f\u4e91", "\u738b", "\u738b\u5c0f\u4e91"),
+        ("Mari", "Maasikas", "Mari Maasikas"),
+        ("Mari", "\u738b", "Mari \u738b"),
+    ],
+)
+def test_a_name_in_chinese_characters_has_the_family_name_first(given: str, family: str, said: str) -> None:
+    values = {AttributeName("represented_given_name"): given, AttributeName("represented_family_name"): family}
+    assert called(PersonKind.FOR_NATURAL, values) == said
