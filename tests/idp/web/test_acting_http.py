@@ -13,13 +13,16 @@ from connectors.signatures.jws import verify
 from idp.audit.verify import verify_ledger
 from tests.connectors.eidas.made import natural
 from tests.idp.staging import Lines
-from tests.idp.web.finland import CITIZEN, Traveller
+from tests.idp.web import finland
+from tests.idp.web.finland import Traveller
 from tests.idp.web.visitor import DIRECT, Answer, login_of
 
 COMPANY = {
     f"{LEGAL_PERSON}/LegalPersonIdentifier": (EidasValue("FI/NL/canary-hrb"),),
     f"{LEGAL_PERSON}/LegalName": (EidasValue("Canary Works Oy"),),
 }
+# A person of this module alone: their page lists what these tests released
+CITIZEN = {**finland.CITIZEN, "PersonIdentifier": (EidasValue("FI/NL/canary-0002"),)}
 ACTING = {f"{REPRESENTATIVE_NATURAL_PERSON}/{name}": said for name, said in CITIZEN.items()}
 BOTH = 'persons = ["natural", "for_legal"]\n'
 NEED = '\n[attributes.legal_name]\nform = "exact"\nrequired = true\nwhy.en = "The permit is the company\'s."\n'
@@ -72,7 +75,7 @@ def test_whoever_acts_for_a_company_reads_so_and_the_service_can_tell(traveller:
         assert receipt["openings"]["decision"]["content"]["person"] == "for_legal"
 
         # The same person for themself: nothing of the company, another `sub`, and nothing is lacking
-        alone = _says(traveller, dict(CITIZEN))
+        alone = _says(traveller, CITIZEN)
         assert not alone.found("//p[@id='acting']")
         _, own = _claims(traveller, traveller.decides(alone))
         assert own["sub"] != claims["sub"]
@@ -81,7 +84,7 @@ def test_whoever_acts_for_a_company_reads_so_and_the_service_can_tell(traveller:
         # Both are theirs to find
         picker = traveller.go("POST", "/me/sign-in")
         request, relay_state = traveller.read(traveller.asks(login_of(picker), "fi").onward)
-        traveller.arrives(traveller.finland_says(request, relay_state))
+        traveller.arrives(traveller.finland_says(request, relay_state, person=CITIZEN))
         mine = traveller.go("GET", "/me")
         assert (len(mine.found("//article")), mine.text.count("You acted for another person")) == (2, 1), mine.text
     keys_, store = stage.application.keys, stage.application.store

@@ -5,6 +5,7 @@ Unlike `idp.demo.browser` it follows nothing by itself, and every header can be 
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Self
@@ -77,6 +78,11 @@ class Answer(BrokerAnswer):
     @property
     def reference(self) -> str:
         return self.found("string(//code)")[0]
+
+
+def of_mari(text: str) -> list[str]:
+    """What a text has of the citizen Mari. Her year counts as a word or in a date: a random id may hold its four digits."""
+    return re.findall(r"(?i)maasikas|canal street|49002280001|19900228|(?<!\w)1990(?!\w)", text)
 
 
 def query_of(url: str) -> dict[str, str]:
