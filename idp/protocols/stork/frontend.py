@@ -33,7 +33,7 @@ from idp.login.frontend import Admit, Declined, Received
 from idp.login.states import Decided, Released
 from idp.ports import ParkedRow
 from idp.protocols.node_failures import failure_codes, is_awaited
-from idp.protocols.stork.person import NAME, STORK_QUESTION, StorkQuestion, answers, asked_attributes
+from idp.protocols.stork.person import NAME, STORK_QUESTION, StorkQuestion, answers, asked_attributes, check_required
 from idp.system.addresses import stork_entity_id, stork_sso_url
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Origin, Requester, ServiceRequest
@@ -158,7 +158,9 @@ class StorkFrontend:
 
     def _judged(self, signed: Signed, relay_state: str, peer: StorkPeer, now: int) -> StorkRequest:
         check_relay_state(relay_state)
-        return receive_request(signed, here=self._sso_url, country=self._country, peer=peer, now=now)
+        request = receive_request(signed, here=self._sso_url, country=self._country, peer=peer, now=now)
+        check_required(request.attributes, self._catalogue)
+        return request
 
     def _registered(self, origin: Origin) -> tuple[RequestingNode, StorkPeer]:
         node = self._nodes.get(EntityId(origin.issuer))

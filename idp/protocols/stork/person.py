@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from connectors.formats.stork.registry import AVAILABLE, IS_AGE_OVER, NOT_AVAILABLE, WITHHELD
+from connectors.formats.eidas.registry import REQUEST_DENIED, RESPONDER
+from connectors.formats.stork.registry import AVAILABLE, CITIZEN_QAA, IS_AGE_OVER, NOT_AVAILABLE, WITHHELD
 from connectors.formats.stork.request import StorkAttributeRequest
 from connectors.formats.stork.values import StorkComplex, StorkSaid, StorkText
+from connectors.request_checks import PeerRequestRefused
 from connectors.stork_mandates import COMPANY, OTHER, mandate_value
 from connectors.stork_person import stork_value
 from idp.login.state_codec import NEVER_DEFLATED, Codec
@@ -67,6 +69,17 @@ def asked_attributes(asked: tuple[StorkAttributeRequest, ...], catalogue: Catalo
             forms.setdefault(BIRTHDATE, Form("age_over", one.values[0]))
     required = {names[one.name] for one in known if one.required}
     return tuple(AskedAttribute(name, forms[name], name in required) for name in sorted(forms))
+
+
+def check_required(asked: tuple[StorkAttributeRequest, ...], catalogue: Catalogue) -> None:
+    """Refuses what nobody here can ever say and is required, before anybody signs in, as PEPS engines do after it (202010).
+
+    Raises `PeerRequestRefused`.
+    """
+    known = {*names_by_uri(catalogue), IS_AGE_OVER, CITIZEN_QAA}
+    if lacking := sorted(one.name.rpartition("/")[2] for one in asked if one.required and one.name not in known):
+        detail = f"nobody here can say {', '.join(lacking)}, and it is required"
+        raise PeerRequestRefused("required_attribute", detail, saml_status=RESPONDER, saml_sub_status=REQUEST_DENIED)
 
 
 def names_by_uri(catalogue: Catalogue) -> dict[str, AttributeName]:

@@ -156,6 +156,19 @@ def test_what_a_request_may_not_say_is_declined_by_its_check(old: str, new: str,
     assert found.error.check == check
 
 
+def test_what_is_required_and_what_nobody_here_can_say_fails_before_anybody_signs_in() -> None:
+    for name in ("residencePermit", "age", "hasDegree"):
+        found = frontend().receive(posted(replace(REQUEST, attributes=wants("eIdentifier", name, required=True))), NOW)
+        assert isinstance(found, Declined)
+        assert isinstance(found.error, PeerRequestRefused)
+        assert (found.error.check, name in found.error.detail) == ("required_attribute", True)
+        assert codes(frontend().refuse(found.origin, found.error, NOW)) == ("Responder", "RequestDenied")
+    # The level always has an answer, and whoever does not insist gets the status
+    kinds = (*wants("citizenQAALevel", "isAgeOver=18", required=True), *wants("residencePermit"))
+    request = received(replace(REQUEST, attributes=kinds))
+    assert answered(request, judged(request, PERSON))["residencePermit"] == StorkSaid(NOT_AVAILABLE)
+
+
 @pytest.mark.spec("eidas.md §21 SHA-1; eidas.md §20 signature")
 def test_nobody_vouches_for_a_strange_key_an_old_algorithm_or_another_binding() -> None:
     for check, inbound in (
