@@ -8,6 +8,7 @@ from idp.citizen.act_receipts import ActReceipts
 from idp.citizen.acts import CitizenActs
 from idp.citizen.erasures import Erasures
 from idp.citizen.history import Histories
+from idp.citizen.matching import Matching
 from idp.citizen.page import CitizenPage
 from idp.citizen.visits import OwnPageVisits
 from idp.config.settings import Settings
@@ -46,6 +47,7 @@ def citizen_page(
         return party is not None and bool(party.openid.logout.events_uri)
 
     histories = Histories(engine=store.engine, tenant=tenant, keys=keys.ledger)
+    erasures = Erasures(engine=store.engine, tenant=tenant, keys=keys.ledger)
     acts = CitizenActs(
         tenant=tenant,
         approvals=approvals,
@@ -61,8 +63,15 @@ def citizen_page(
         receipts=receipts,
         act_receipts=ActReceipts(tenant, keys.ledger, store, proof_of_record),
         acts=acts,
-        erasures=Erasures(engine=store.engine, tenant=tenant, keys=keys.ledger),
+        erasures=erasures,
+        matching=Matching(tenant, approvals.links, erasures, histories, sessions, commits),
     )
+
+
+def approvals_of(settings: Settings, keys: BrokerKeys, store: Store) -> Approvals:
+    """The approvals and links of one tenant's persons."""
+    subjects = keys.ledger.subjects
+    return Approvals(tenant=settings.tenant, subjects=subjects, decisions=store, matching=settings.matching)
 
 
 def grants_of(settings: Settings, configuration: Configuration, keys: BrokerKeys, store: Store, commits: Commits) -> Grants:

@@ -6,7 +6,7 @@ from functools import partial
 
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
-from idp.application.citizen_page import citizen_page, grants_of
+from idp.application.citizen_page import approvals_of, citizen_page, grants_of
 from idp.application.connector_table import Connectors
 from idp.application.registered import registrations_of
 from idp.application.saml_services import metadata_for_all, metadata_for_providers, published_bodies, saml_provider
@@ -313,7 +313,7 @@ def _logins(parts: SiteParts) -> Logins:
 
 
 def _approvals(parts: SiteParts) -> Approvals:
-    return Approvals(tenant=parts.settings.tenant, subjects=parts.keys.ledger.subjects, decisions=parts.store)
+    return approvals_of(parts.settings, parts.keys, parts.store)
 
 
 def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:

@@ -42,6 +42,7 @@ class LiveTraces:
         registered = {(one.client_id, purpose) for one in parties.values() for purpose in one.purposes}
         for service, purpose in {*registered, *uses}:
             yield from self._approvals.digests(subject, ServiceId(service), PurposeId(purpose))
+        yield from self._approvals.links.digests(subject)
 
 
 def erasing_of(

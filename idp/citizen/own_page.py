@@ -8,8 +8,11 @@ have a sign that no id of a registration has.
 from dataclasses import replace
 
 from connectors.connector import Inbound, Outbound, Redirect
+from connectors.signatures.jws import read_handle
 from idp.login.frontend import Admit, NothingGoes, Received
+from idp.login.identity_links import OWN_PAGE
 from idp.login.role import Configurations
+from idp.login.sealing import KEY_BYTES
 from policies.assurance import LevelOfAssurance, level_named
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import BrokerError, RequestRefused
@@ -17,11 +20,11 @@ from policies.load import Configuration
 from policies.parties import ClientId, PurposeId, RelyingParty, Sector, ServiceId, Source, Translated
 from policies.purposes import Basis, Controller, Purpose
 
-NAME = "own_page"
+NAME = OWN_PAGE
 PATH, SIGN_IN, ERASE_PATH = "/me", "/me/sign-in", "/me/erase"
 SERVICE, PURPOSE = ClientId(PATH), PurposeId(PATH)
-# The field of the form that asks for a level
-LEVEL = "level"
+# The fields of the form: the level that is asked for, and the name of the visit beside which an earlier identity signs in
+LEVEL, BESIDE = "level", "beside"
 TITLE: Translated = {"en": "Your page: who got data about you"}
 _SOURCE = Source("", 0)
 
@@ -88,11 +91,13 @@ class OwnPage(NothingGoes):
     def receive(self, inbound: Inbound, now: int, admit: Admit) -> Received:
         """The form of our own page: the citizen wants to sign in, at a level that they may name."""
         level = level_named(inbound.parameters.get(LEVEL, LevelOfAssurance.LOW.label))
-        if level is None or not set(inbound.parameters) <= {LEVEL}:
+        beside = inbound.parameters.get(BESIDE, "")
+        named = not beside or read_handle(beside, KEY_BYTES)
+        if level is None or not named or not set(inbound.parameters) <= {LEVEL, BESIDE}:
             raise RequestRefused("a form with fields that the page does not have", code="other_site")
         admit(ServiceId(SERVICE))
         request = ServiceRequest(
-            origin=Origin(NAME, ServiceId(SERVICE), SERVICE),
+            origin=Origin(NAME, ServiceId(SERVICE), SERVICE, protocol=beside),
             purpose_id=PURPOSE,
             asked=(),
             unknown=(),

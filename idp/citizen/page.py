@@ -6,6 +6,7 @@ from idp.citizen.act_receipts import ActReceipts
 from idp.citizen.acts import CitizenActs
 from idp.citizen.erasures import Erasures
 from idp.citizen.history import Histories
+from idp.citizen.matching import Matching
 from idp.citizen.visits import OwnPageVisits
 from idp.receipts.issue import Receipts
 
@@ -20,3 +21,4 @@ class CitizenPage:
     act_receipts: ActReceipts
     acts: CitizenActs
     erasures: Erasures
+    matching: Matching

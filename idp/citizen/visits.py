@@ -13,6 +13,7 @@ from connectors.signatures.jws import base64url, read_handle
 from idp.citizen.own_page import SERVICE
 from idp.login.ended_persons import ended_row
 from idp.login.finish import login_mark
+from idp.login.identity_links import Identity
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import Decided
@@ -31,7 +32,8 @@ MOMENT_BYTES = 8
 class OwnPageVisit:
     """A visit: its own random name, the person, the level of the sign-in, and its end.
 
-    `acts`: what was switched off since ends it.
+    `acts`: what was switched off since ends it. `beside` names the visit in whose browser an earlier identity signed in; ""
+    of a visit to the page itself. `identity` is for a link alone.
     """
 
     name: bytes = field(repr=False)
@@ -41,6 +43,13 @@ class OwnPageVisit:
     country: str
     acts: int
     end: int
+    beside: str = field(default="", repr=False)
+    identity: Identity | None = field(default=None, repr=False)
+
+    @property
+    def called(self) -> str:
+        """Its name in text."""
+        return base64url(self.name)
 
 
 _CODEC = Codec(OwnPageVisit, plain=NEVER_DEFLATED)
@@ -64,6 +73,8 @@ class OwnPageVisits:
             country=provider.country,
             acts=decided.acts,
             end=now + VISIT_LIFE,
+            beside=decided.request.origin.protocol,
+            identity=decided.judged.identity,
         )
         unit = Unit(
             tenant=self._tenant,

@@ -138,6 +138,8 @@ class Settings(ProcessSettings):
     four_eyes: bool = Field(default=False, description="Write true or false.")
     # How many services may register themselves, behind initial access tokens (RFC 7591); 0 for none
     registered_clients: int = Field(default=0, ge=0, le=1000, description="Write a whole number up to 1000; 0 for none.")
+    # Whether a person may link a new identifier to their earlier one, by two sign-ins on their page (decision 0086)
+    matching: bool = Field(default=False, description="Write true or false.")
     # Allows http on *.localhost, and nothing else
     demo: bool = Field(default=False, description="Write true or false.")
 

@@ -19,14 +19,18 @@ from typing import TypeVar
 from idp.ledger.leaf import NONCE_BYTES, open_opening, seal_opening
 from idp.ledger.ledger_keys import derived, framed, mac
 from idp.ledger.record_contents import DecidedBy
+from idp.login.identity_links import IdentityLinks
 from idp.login.state_codec import Codec
 from idp.login.states import Decided, Earlier, Judged
 from idp.ports import ApprovalRow, ApprovalRows, Opening, Remembered
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.errors import NotFound, Replayed, SignatureInvalid
+from policies.forms import FILTERS
 from policies.parties import PurposeId, ServiceId, Tenant
+from policies.purposes import Purpose
 from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
+from policies.release import Decision
 
 # What a person took back stays so until they agree anew
 FOR_GOOD = 100 * 365 * 24 * 3600
@@ -101,10 +105,11 @@ class ApprovalStanding:
 
 
 class Approvals:
-    """One tenant's."""
+    """One tenant's. `links` are those of persons to their earlier identities: a release rests on them, too."""
 
-    def __init__(self, *, tenant: Tenant, subjects: bytes, decisions: Remembered) -> None:
+    def __init__(self, *, tenant: Tenant, subjects: bytes, decisions: Remembered, matching: bool = False) -> None:
         self._tenant = tenant
+        self.links = IdentityLinks(tenant=tenant, subjects=subjects, rows=decisions, enabled=matching)
         self._naming, self._stopping, self._sealing = (
             derived(subjects, b"", use) for use in (b"approvals name", b"stops name", b"approvals seal")
         )
@@ -133,6 +138,8 @@ class Approvals:
         Nobody read that on its page. And what was taken back before needs a page that asks.
         """
         standing = self.of(decided, now)
+        if not self.links.holds(decided.judged.subject, decided.judged.link, now):
+            raise Replayed("approval_ended", "the link to an earlier identity was undone")
         if standing.stop != decided.stop or (standing.stopped and decided.path is not DecidedBy.PAGE):
             raise Replayed("approval_ended", "the person took back what this is about")
         return standing
@@ -193,6 +200,15 @@ class Approvals:
             return codec.load(open_opening(self._sealing, self._tenant, row.digest, "approval", row.content).content)
         except (SignatureInvalid, NotFound):
             return None  # another key's or somebody else's: the citizen is asked
+
+
+def tells_by_a_no(decision: Decision, purpose: Purpose) -> bool:
+    """Whether a service would know a no by the refusal: without a page only that could be refused (decision 0029)."""
+    return any(
+        purpose.needs[one.name].must_be_true or (one.released and one.released.form.name in FILTERS)
+        for one in decision.rulings
+        if one.required
+    )
 
 
 def _shown(judged: Judged) -> bytes:

@@ -11,7 +11,7 @@ from connectors.metadata.summaries import Summary
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import CANCELLATION, REFUSAL, DecidedBy, draft_unsent
 from idp.login.acting import called, check_person
-from idp.login.approvals import Approvals
+from idp.login.approvals import Approvals, tells_by_a_no
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
 from idp.login.city_records import record_of_refusal, record_of_release
@@ -38,7 +38,6 @@ from policies.errors import (
     RequestRefused,
 )
 from policies.federations import MEMBER_ID, family_of
-from policies.forms import FILTERS
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, SubjectNamespace, Tenant
 from policies.persons import ActingFor
@@ -113,14 +112,8 @@ class CityRole:
         if not decided.is_covered_by(earlier := standing.earlier(decided.judged)):
             return replace(decided, earlier=earlier)
         party, purpose = self.registered(decided.request)
-        # Without a page only a no could be refused, so the service would know it (decision 0029)
-        telling = party.enforce and any(
-            purpose.needs[one.name].must_be_true or (one.released and one.released.form.name in FILTERS)
-            for one in decided.decision.rulings
-            if one.required
-        )
         # Anybody can use a public client's name (RFC 8252 §8.6)
-        if telling or party.public:
+        if (party.enforce and tells_by_a_no(decided.decision, purpose)) or party.public:
             return replace(decided, earlier=earlier, path=DecidedBy.REMEMBERED)
         silent = decided.resumed and decided.request.shared is not None and decided.request.shared.passive
         path = DecidedBy.UNASKED if forced else DecidedBy.SILENT if silent else DecidedBy.REMEMBERED
@@ -229,20 +222,23 @@ class CityRole:
         party, purpose = terms.terms.party, terms.terms.purpose
         if (party.saml or party.openid.answers.require_auth_time) and not assertion.authenticated_at:
             raise AssertionRejected("authentication_time", "no auth_time, and the service has to hear when it was")
-        loa = min(assertion.offered.loa, request.at_most)
+        subject = subject_index(self._index_key, self._tenant, assertion.namespace, assertion.subject)
+        known = self._approvals.links.known(request, assertion, subject, minimum_level(request, purpose), now)
+        loa = min(assertion.offered.loa, request.at_most, known.loa)
         if loa < minimum_level(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "below what the purpose needs by now", reached=loa.label)
-        having = reached(provider, assertion.said, loa, party.vocabulary)
+        # A name of the source's own is about the new identity alone
+        said = assertion.said if known.loa >= assertion.offered.loa else ""
+        having = reached(provider, said, loa, party.vocabulary)
         context = said_name(request.contexts or request.wished, party.vocabulary, having)
         if request.contexts and not context:
             raise AssuranceTooLow("authn_context_too_low", "none of the levels that the service names", reached=loa.label)
         on, acting = datetime.fromtimestamp(now, tz=UTC).date(), assertion.acting_for
         check_person(assertion, provider, party, purpose, on)
-        person = assertion.namespace, assertion.subject
         sub = (
             transient_subject(secrets.token_bytes(32))
             if party.registered
-            else pairwise_subject(self._pairwise_key, self._tenant, party.sector, *person, acting)
+            else pairwise_subject(self._pairwise_key, self._tenant, party.sector, *known.person, acting)
         )
         if request.expected and request.expected != subject_digest(sub):
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
@@ -253,7 +249,7 @@ class CityRole:
             loa=loa,
             context=context,
             decision=decision,
-            subject=subject_index(self._index_key, self._tenant, *person),
+            subject=subject,
             policy=purpose.digest,
             notice=self.notice(request, decision, language),
             arrived=assertion.arrived,
@@ -264,6 +260,8 @@ class CityRole:
             transfer=purpose.crossing(provider.sphere, party.sphere),
             ends=ends,
             registers=self._sources.registers.registered(decision.released),
+            link=known.proof,
+            identity=known.identity if known.own_page else None,
         )
 
     def _index(self, acting: ActingFor) -> bytes:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from connectors.connector import Expectation
 from connectors.resumed import RememberedSignIn
 from idp.ledger.record_contents import DecidedBy
+from idp.login.identity_links import Identity
 from idp.login.sealing import LoginId
 from idp.login.state_codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
 from policies.assurance import LevelOfAssurance
@@ -72,6 +73,8 @@ class Judged:
     `vouched` is the digest of what was approved of that node, or of a federation's member; "" of a pinned provider.
     `transfer` has the legal spheres of source and service and the ground, if it goes from one to another. `instead` has
     every answer that may go in its place, this one first: the citizen says for whom they act. () where there is one.
+    `link` is the proof of the link to an earlier identity that `sub` is of (`idp.login.identity_links`). `identity` is the
+    person's own, for the citizen's page alone.
     """
 
     sub: str = field(repr=False)
@@ -89,6 +92,8 @@ class Judged:
     acting_for: str = field(default="", repr=False)
     transfer: tuple[str, ...] = ()
     instead: "tuple[Judged, ...]" = field(default=(), repr=False)
+    link: bytes = field(default=b"", repr=False)
+    identity: Identity | None = field(default=None, repr=False)
     ends: int = 0  # of the answer of a register that ends first; 0 where none was used
     registers: tuple[str, ...] = ()  # the digests of the registrations of those whose word may go
 

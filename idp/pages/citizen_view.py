@@ -91,6 +91,31 @@ class GrantShown:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkShown:
+    """A link of this identity to an `earlier` or a `new` one, of which `country` is. `record` is what its undo posts."""
+
+    side: str
+    country: str
+    made: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatchView:
+    """What the page says of links, and the way to make one: `beside` is what a sign-in by earlier means posts.
+
+    `country` vouched for that sign-in in this browser, "" before it. `earlier` is what the link posts, "" where none may.
+    """
+
+    links: tuple[LinkShown, ...]
+    beside: str
+    country: str
+    earlier: str
+    link: str
+    unlink: str
+
+
+@dataclass(frozen=True, slots=True)
 class CitizenView:
     """The citizen's page. `country` vouched for them until `until`. `missing` are the numbers of lost records.
 
@@ -117,6 +142,7 @@ class CitizenView:
     # the grants that reach these records; or the level at which they are shown
     grants: tuple[GrantShown, ...] = ()
     grants_at: str = ""
+    match: MatchView | None = None
     older: str = ""
     newer: str = ""
     # our path of this page

@@ -16,6 +16,8 @@ from idp.pages.citizen_view import (
     CitizenView,
     GrantShown,
     HiddenShown,
+    LinkShown,
+    MatchView,
     RecipientShown,
     ReleaseShown,
 )
@@ -473,7 +475,7 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         controller="City of Storkhaven, privacy@storkhaven.example",
     )
     objected = replace(release, number=1, went=(), kept=(), more=(), acts=(OBJECTION, DISOWNED), stopped=True)
-    unsent = replace(objected, number=9, stopped=False, unsent=True, file="")
+    unsent = replace(objected, number=10, stopped=False, unsent=True, file="")
     grant = GrantShown(
         auditor="liis",
         reason="Complaint 2026/41",
@@ -496,9 +498,17 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         until=words.moment(1_764_086_400),
         count=3,
         shown=(*done, release, HiddenShown(2, "high"), unsent, objected),
+        match=MatchView(
+            links=(LinkShown("new", words.language.country("LV"), taken.when, "a" * 32),),
+            beside="a",
+            country=words.language.country("LT"),
+            earlier="a",
+            link="/me/link",
+            unlink="/me/unlink",
+        ),
         grants=(grant, replace(year, state="waiting"), replace(year, state="ended")),
         missing=(),
-        over=(8,),
+        over=(11,),
         approvals=(ApprovalShown(taken.service, taken.purpose, taken.when, "parking", "resident-parking"),),
         sign_in="/me/sign-in",
         end="/me/end",

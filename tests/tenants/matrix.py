@@ -101,6 +101,8 @@ def hold(town: Town) -> Held:
         ("", Call("GET", "/me/copy", cookies=at_page)),
         ("", Call("GET", "/me/copy.json", cookies=at_page)),
         ("", Call("POST", "/me/approval", cookies=at_page, form={"service": "parking", "purpose": "resident-parking"})),
+        ("", Call("POST", "/me/link", cookies=at_page, form={"earlier": "A" * 43})),
+        ("", Call("POST", "/me/unlink", cookies=at_page, form={"record": "a" * 32})),
         ("", town.redeeming(code)),
         ("by assertion", Call("POST", "/token", form=by_assertion, direct=True)),
         ("", Call("GET", "/userinfo", bearer=bearer, direct=True)),

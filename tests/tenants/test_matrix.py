@@ -87,6 +87,8 @@ CITY_ROWS: Rows = {
     ("GET", "/me/copy.json"): REFUSED,
     ("POST", "/me/act"): REFUSED,
     ("POST", "/me/approval"): REFUSED,
+    ("POST", "/me/link"): REFUSED,
+    ("POST", "/me/unlink"): REFUSED,
     ("POST", "/me/end"): SAME,
     ("POST", "/token"): REFUSED,
     ("GET", "/try"): REFUSED,
@@ -314,13 +316,15 @@ def test_after_all_of_it_each_city_s_own_things_do_what_they_are_for(towns: Mapp
     for town in cities_of(towns):
         mine = hold(town)
         for (method, path, note), call in mine.calls.items():
-            # Nothing is remembered there that could be switched off
+            # Nothing is remembered or linked there that could be switched off
             if note == "by assertion" or path in (
                 "/eidas/acs",
                 "/stork/acs",
                 "/log/proof",
                 "/receipt/forget",
                 "/me/approval",
+                "/me/link",
+                "/me/unlink",
             ):
                 continue
             assert town.send(call).status_code in (200, 303), (town.name, method, path, note)

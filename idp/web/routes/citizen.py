@@ -5,9 +5,12 @@ POST /me/sign-in           a sign-in for the page begins (`idp.citizen.own_page`
 GET  /me/receipt.json      the receipt of one record, by its number `n`
 POST /me/act               what the citizen does about one release: `n`, and `act` by the word of its record
 POST /me/approval          a remembered approval is switched off: `service`, `purpose`
+POST /me/link              two identities that signed in become one for services: `earlier` names that visit
+POST /me/unlink            a link is undone: `record` names it
 POST /me/end               the session of the page is over
 
-The cookie `__Host-me` is Strict: no other site's link or form comes with it. No address has anything of a person.
+The cookie `__Host-me` is Strict: no other site's link or form comes with it, nor with `__Host-me-earlier`, the session of a
+sign-in with an earlier identity beside it. No address has anything of a person.
 """
 
 import re
@@ -34,6 +37,8 @@ from idp.pages.citizen_view import (
     CitizenView,
     GrantShown,
     HiddenShown,
+    LinkShown,
+    MatchView,
     ReleaseShown,
 )
 from idp.pages.views import PageKind, Text
@@ -53,7 +58,8 @@ from policies.purposes import AskMode, Basis
 
 FILE_PATH, END_PATH = "/me/receipt.json", "/me/end"
 ACT_PATH, SWITCH_PATH = "/me/act", "/me/approval"
-COOKIE = "__Host-me"
+LINK_PATH, UNLINK_PATH = "/me/link", "/me/unlink"
+COOKIE, EARLIER_COOKIE = "__Host-me", "__Host-me-earlier"
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -65,23 +71,42 @@ def routes(site: CitySite) -> list[PageRoute]:
         PageRoute(END_PATH, posted(site.issuer, partial(_ended, site)), "POST"),
         PageRoute(ACT_PATH, posted(site.issuer, partial(_acted, site)), "POST"),
         PageRoute(SWITCH_PATH, posted(site.issuer, partial(_switched_off, site)), "POST"),
+        PageRoute(LINK_PATH, posted(site.issuer, partial(_linked, site)), "POST"),
+        PageRoute(UNLINK_PATH, posted(site.issuer, partial(_unlinked, site)), "POST"),
     ]
 
 
 def entered(site: CitySite, decided: Decided, provider: IdentityProvider, language: str, now: int) -> Response:
     """The citizen signed in for their page: on to it. Nothing was asked, released or recorded."""
     handle = site.citizen.visits.begin(decided, provider, now)
-    kept = [*after_decision(decided.login, None), Cookie(COOKIE, handle, VISIT_LIFE, "Strict")]
+    cookie = EARLIER_COOKIE if decided.request.origin.protocol else COOKIE
+    kept = [*after_decision(decided.login, None), Cookie(cookie, handle, VISIT_LIFE, "Strict")]
     view = CitizenEnteredView(language, site.issuer + PATH)
     return page(site.pages.entered(view), view.kind, kept)
 
 
 def visiting(site: CitySite, request: Request, now: int) -> OwnPageVisit:
     """This browser's living session of the page. Raises `NotFound`."""
-    visit = site.citizen.visits.of(cookies(request).get(COOKIE, ""), now)
+    visit = _living(site, cookies(request).get(COOKIE, ""), now)
+    if visit.beside:
+        raise NotFound("a sign-in with an earlier identity, beside another one")
+    return visit
+
+
+def _living(site: CitySite, handle: str, now: int) -> OwnPageVisit:
+    visit = site.citizen.visits.of(handle, now)
     if not site.citizen.visits.stands(visit, site.role.configuration.providers.get(visit.provider_id)):
         raise NotFound("what vouched for the person was switched off since")
     return visit
+
+
+def _earlier(site: CitySite, request: Request, visit: OwnPageVisit, now: int) -> OwnPageVisit | None:
+    """The sign-in with an earlier identity beside this visit, in the same browser."""
+    try:
+        found = _living(site, cookies(request).get(EARLIER_COOKIE, ""), now)
+    except NotFound:
+        return None
+    return found if found.beside == visit.called else None
 
 
 def _page(site: CitySite, request: Request) -> Response:
@@ -95,10 +120,11 @@ def _page(site: CitySite, request: Request) -> Response:
     except NotFound:
         door = CitizenDoorView(language, SIGN_IN, address=PATH)
         return page(site.pages.citizen(door), door.kind, ())
-    return page(rendered(site, visit, int(number), language), PageKind.FORM, ())
+    earlier = _earlier(site, request, visit, now)
+    return page(rendered(site, visit, int(number), language, earlier), PageKind.FORM, ())
 
 
-def rendered(site: CitySite, visit: OwnPageVisit, number: int, language: str) -> str:
+def rendered(site: CitySite, visit: OwnPageVisit, number: int, language: str, earlier: OwnPageVisit | None = None) -> str:
     """One page of the history of whoever visits. Raises `NotFound` for a page after the last one."""
     history, wording = site.citizen.histories.page(visit.subject, number), site.wording(language)
     if number > history.pages:
@@ -115,6 +141,7 @@ def rendered(site: CitySite, visit: OwnPageVisit, number: int, language: str) ->
         approvals=tuple(remembered(site, visit, wording)) if number == 1 else (),
         grants=grants,
         grants_at=grants_at,
+        match=_match(site, visit, earlier, wording) if number == 1 else None,
         act=ACT_PATH,
         switch=SWITCH_PATH,
         export="/me/copy",
@@ -126,6 +153,25 @@ def rendered(site: CitySite, visit: OwnPageVisit, number: int, language: str) ->
         newer=f"{PATH}?page={number - 1}" if number > 1 else "",
     )
     return site.pages.citizen(view)
+
+
+def _match(site: CitySite, visit: OwnPageVisit, earlier: OwnPageVisit | None, wording: Wording) -> MatchView | None:
+    """The part of the page about an earlier identity; None where there is no link and none can be made."""
+    matching, now, country = site.citizen.matching, site.clock(), wording.language.country
+    sides = zip(("earlier", "new"), matching.standing(visit, now), strict=True)
+    links = tuple(
+        LinkShown(side, country(link.country), wording.moment(link.made), link.record.hex()) for side, link in sides if link
+    )
+    if not links and not matching.links.enabled:
+        return None
+    return MatchView(
+        links=links,
+        beside=visit.called if matching.links.enabled and not (links and links[0].side == "earlier") else "",
+        country=country(earlier.country) if earlier else "",
+        earlier=earlier.called if earlier and matching.may_link(visit, earlier, now) else "",
+        link=LINK_PATH,
+        unlink=UNLINK_PATH,
+    )
 
 
 def _shown(
@@ -261,8 +307,30 @@ def _switched_off(site: CitySite, request: Request, fields: Mapping[str, str]) -
     return site.send(Redirect(site.issuer + PATH), site.language(request))
 
 
+def _linked(site: CitySite, request: Request, fields: Mapping[str, str]) -> Response:
+    now, visits = site.clock(), site.citizen.visits
+    visit = visiting(site, request, now)
+    earlier = _earlier(site, request, visit, now)
+    # The page that was pressed showed this sign-in, and no other
+    if earlier is None or fields != {"earlier": earlier.called}:
+        raise NotFound("another sign-in with an earlier identity than the page showed, or none")
+    site.citizen.matching.link(visit, earlier, now)
+    visits.end(cookies(request).get(EARLIER_COOKIE, ""))
+    return site.send(Redirect(site.issuer + PATH), site.language(request), (Cookie(EARLIER_COOKIE, "", 0, "Strict"),))
+
+
+def _unlinked(site: CitySite, request: Request, fields: Mapping[str, str]) -> Response:
+    if set(fields) != {"record"}:
+        raise RequestRefused("an undo with fields that the page does not have", code="other_site")
+    now = site.clock()
+    site.citizen.matching.undo(visiting(site, request, now), fields["record"], now)
+    return site.send(Redirect(site.issuer + PATH), site.language(request))
+
+
 def _ended(site: CitySite, request: Request, _fields: Mapping[str, str]) -> Response:
     """The session is over, whether there was one or not."""
-    site.citizen.visits.end(cookies(request).get(COOKIE, ""))
+    for name in (COOKIE, EARLIER_COOKIE):
+        site.citizen.visits.end(cookies(request).get(name, ""))
     door = CitizenDoorView(site.language(request), SIGN_IN, ended=True, address=PATH)
-    return page(site.pages.citizen(door), door.kind, (Cookie(COOKIE, "", 0, "Strict"),))
+    gone = tuple(Cookie(name, "", 0, "Strict") for name in (COOKIE, EARLIER_COOKIE))
+    return page(site.pages.citizen(door), door.kind, gone)

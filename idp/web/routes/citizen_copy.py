@@ -30,7 +30,7 @@ from policies.parties import PurposeId
 
 COPY_PATH, COPY_FILE_PATH = "/me/copy", "/me/copy.json"
 # What is kept, and until when: the phrases `me.kept.NAME` and `me.kept.NAME_time`
-KEPT = ("records", "approvals", "grants", "sign_ins", "values")
+KEPT = ("records", "approvals", "links", "grants", "sign_ins", "values")
 RIGHTS = ("access", "rectify", "erase", "object", "complain")
 
 
@@ -98,6 +98,11 @@ def _file(site: CitySite, request: Request) -> Response:
         "approvals": [
             {"service": one.client, "purpose": one.purpose_id, "given": one.given}
             for one in remembered(site, visit, wording)
+        ],
+        "links": [
+            {"side": side, "record": link.record.hex(), "country": link.country, "made": time_text(link.made)}
+            for side, link in zip(("earlier", "new"), site.citizen.matching.standing(visit, now), strict=True)
+            if link
         ],
         "grants": [asdict(one) for one in grants],
         "grants_shown_at": grants_at,

@@ -52,6 +52,8 @@ ADDRESSES = {
     "/me/copy.json": {"GET"},
     "/me/act": {"POST"},
     "/me/approval": {"POST"},
+    "/me/link": {"POST"},
+    "/me/unlink": {"POST"},
     "/log/checkpoint": {"GET", "HEAD"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET", "POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET", "POST"},

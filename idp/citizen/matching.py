@@ -1,0 +1,99 @@
+"""Links two identities of one person, who signed in with both in one browser, and undoes it (decision 0086).
+
+The link is a record under each identity, and one row from each side. It counts at once: from then on services know the new
+identity as the earlier one. The undo ends more: all that was issued to the new identity, and its sessions.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from idp.citizen.erasures import Erasures
+from idp.citizen.history import Histories
+from idp.citizen.own_page import PURPOSE, SERVICE
+from idp.citizen.visits import OwnPageVisit
+from idp.ledger.ledger_keys import framed
+from idp.ledger.person_records import LINK, UNLINK, ActOn, draft_own_act
+from idp.ledger.record_contents import new_record
+from idp.login.ended_persons import ended_row
+from idp.login.finish import commit_fresh
+from idp.login.identity_links import IdentityLink, IdentityLinks, LinkEnd
+from idp.login.sessions import Sessions
+from idp.ports import Commits, Mark, RecordDraft, Unit
+from policies.assurance import LevelOfAssurance
+from policies.errors import NotFound
+from policies.parties import Tenant
+from policies.purposes import Basis
+
+OWN_ACT = "own_act"
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """One tenant's. Every method may raise `StoreUnavailable`."""
+
+    tenant: Tenant
+    links: IdentityLinks
+    erasures: Erasures
+    histories: Histories
+    sessions: Sessions
+    commits: Commits
+
+    def standing(self, visit: OwnPageVisit, now: int) -> tuple[IdentityLink | None, IdentityLink | None]:
+        """The links of a visitor to an earlier identity and to a new one, as far as the level of the sign-in shows them."""
+        found = self.links.to_earlier(visit.subject, now), self.links.to_new(visit.subject, now)
+        earlier, new = (link if link and link.loa <= visit.loa else None for link in found)
+        return earlier, new
+
+    def may_link(self, visit: OwnPageVisit, earlier: OwnPageVisit, now: int) -> bool:
+        """Whether two sign-ins do for a link: each at the highest level on record, and the new one not below the earlier.
+
+        An identity has one earlier and one new one at most, and leads to none that leads to it.
+        """
+        if not self.links.enabled or visit.identity is None or earlier.identity is None:
+            return False
+        if earlier.beside != visit.called or visit.beside or earlier.loa > visit.loa or earlier.subject == visit.subject:
+            return False
+        if any(one.loa < self.erasures.highest(one.subject) for one in (visit, earlier)):
+            return False
+        taken = self.links.to_earlier(visit.subject, now) or self.links.to_new(earlier.subject, now)
+        return not taken and visit.subject not in self.links.linked(earlier.subject, now)
+
+    def link(self, visit: OwnPageVisit, earlier: OwnPageVisit, now: int) -> None:
+        """Link them. Raises `NotFound` where they may not be, and `Replayed` where another act came between."""
+        if visit.identity is None or earlier.identity is None or not self.may_link(visit, earlier, now):
+            raise NotFound("no two sign-ins that may be linked")
+        draft = _record(LINK, earlier.subject, "", earlier.loa, now)
+        ends = [LinkEnd(one.subject, one.identity, one.loa, one.country) for one in (visit, earlier) if one.identity]
+        # Each visit links once
+        once = Mark(OWN_ACT, hashlib.sha256(framed(LINK.encode(), visit.name)).digest(), visit.end)
+        rows = self.links.made(ends[0], ends[1], draft.record, now)
+        commit_fresh(self.commits, Unit(tenant=self.tenant, marks=(once,), record=draft, approvals=rows))
+        self._recorded(_record(LINK, visit.subject, draft.record.hex(), visit.loa, now))
+
+    def undo(self, visit: OwnPageVisit, record: str, now: int) -> None:
+        """Undo the link of this record (hex), from either side. Raises `NotFound`, `Replayed`."""
+        to_earlier, to_new = self.standing(visit, now)
+        if to_earlier and to_earlier.record.hex() == record:
+            new, link = visit.subject, to_earlier
+        elif to_new and to_new.record.hex() == record and (found := self.links.to_earlier(to_new.other, now)):
+            new, link = to_new.other, found
+        else:
+            raise NotFound("no such link that this sign-in may see")
+        draft = _record(UNLINK, link.other, record, link.loa, now)
+        rows = self.links.undone(new, link, now)
+        commit_fresh(self.commits, Unit(tenant=self.tenant, record=draft, approvals=rows))
+        self._recorded(_record(UNLINK, new, record, link.loa, now))
+        # Somebody else may sit there, and hold what a service was given. Twice: for what was decided before, and came late
+        for subject in [new, *self.links.newer(new, now)] * 2:
+            self.sessions.end(self.sessions.stored.all_of_person(self.sessions.of_index(subject)), now)
+            ended = tuple(ended_row(service, sub, now) for service, sub in self.histories.issued(subject, now))
+            if ended:
+                self.commits.commit(Unit(tenant=self.tenant, parked=ended))
+
+    def _recorded(self, draft: RecordDraft) -> None:
+        self.commits.commit(Unit(tenant=self.tenant, record=draft))
+
+
+def _record(kind: str, subject: bytes, about: str, loa: LevelOfAssurance, now: int) -> RecordDraft:
+    on = ActOn(about, SERVICE, PURPOSE, Basis.CONSENT.value, loa.label, "")
+    return draft_own_act(record=new_record(), time=now, kind=kind, subject=subject, on=on)

@@ -1,0 +1,102 @@
+"""Links of identities in a real database: chains, levels, and what nobody may change (`idp.login.identity_links`)."""
+
+from dataclasses import replace
+
+import pytest
+
+from idp.login.identity_links import Identity, IdentityLinks, LinkEnd
+from idp.ports import ApprovalRows, Unit
+from idp.store.store import Store
+from policies.assurance import LevelOfAssurance
+from policies.authentication import Origin, ServiceRequest
+from policies.errors import AssertionRejected, AssuranceTooLow, Conflict
+from policies.parties import PurposeId, ServiceId, SubjectNamespace
+from policies.persons import PersonKind
+from tests.idp.house import NOW, assertion
+from tests.idp.store.units import TENANT
+
+LOW, SUBSTANTIAL, HIGH = LevelOfAssurance.LOW, LevelOfAssurance.SUBSTANTIAL, LevelOfAssurance.HIGH
+REQUEST = ServiceRequest(
+    origin=Origin("oidc", ServiceId("desk"), "desk"), purpose_id=PurposeId("p"), asked=(), unknown=(), minimum_assurance=LOW
+)
+FIRST, SECOND, THIRD = (Identity(SubjectNamespace("demo/EE"), f"EE-{number}") for number in (1, 2, 3))
+
+
+@pytest.fixture
+def links(store: Store) -> IdentityLinks:
+    return IdentityLinks(tenant=TENANT, subjects=b"s" * 32, rows=store, enabled=True)
+
+
+def _index(identity: Identity) -> bytes:
+    return identity.identifier.encode().ljust(32, b".")
+
+
+def _end(identity: Identity, loa: LevelOfAssurance) -> LinkEnd:
+    return LinkEnd(_index(identity), identity, loa, "EE")
+
+
+def _made(links: IdentityLinks, new: Identity, earlier: Identity, loa: LevelOfAssurance) -> ApprovalRows:
+    return links.made(_end(new, HIGH), _end(earlier, loa), new.identifier.encode().ljust(16), NOW)
+
+
+def _known(links: IdentityLinks, minimum: LevelOfAssurance = LOW, **changes: object) -> tuple[Identity, LevelOfAssurance]:
+    said = replace(assertion(**changes), namespace=THIRD.namespace, subject=THIRD.identifier)
+    found = links.known(REQUEST, said, _index(THIRD), minimum, NOW)
+    return found.identity, found.loa
+
+
+@pytest.mark.spec("issue 33 item 7")
+def test_a_sign_in_follows_links_as_far_as_their_level_goes_and_speaks_for_nobody_whom_it_does_not_reach(
+    links: IdentityLinks, store: Store
+) -> None:
+    store.commit(Unit(TENANT, approvals=_made(links, SECOND, FIRST, SUBSTANTIAL)))
+    store.commit(Unit(TENANT, approvals=_made(links, THIRD, SECOND, HIGH)))
+    assert _known(links) == (FIRST, SUBSTANTIAL)
+    assert _known(links, HIGH) == (SECOND, HIGH), "where a high level is needed, the first was never known"
+    weak = replace(assertion().offered, loa=SUBSTANTIAL)
+    with pytest.raises(AssuranceTooLow, match="below the level of the link"):
+        _known(links, offered=weak)
+    assert links.linked(_index(THIRD), NOW) == {_index(SECOND), _index(FIRST)}
+    assert links.newer(_index(FIRST), NOW) == [_index(SECOND), _index(THIRD)]
+    off = IdentityLinks(tenant=TENANT, subjects=b"s" * 32, rows=store, enabled=False)
+    assert _known(off) == (THIRD, HIGH)
+
+
+@pytest.mark.spec("issue 33 item 7: acting for others is never matched")
+@pytest.mark.parametrize("kind", [kind for kind in PersonKind if kind is not PersonKind.NATURAL])
+def test_whoever_acts_and_whatever_is_no_person_goes_by_its_own(
+    links: IdentityLinks, store: Store, kind: PersonKind
+) -> None:
+    store.commit(Unit(TENANT, approvals=_made(links, THIRD, FIRST, HIGH)))
+    assert _known(links, kind=kind) == (THIRD, HIGH)
+
+
+@pytest.mark.spec("issue 33 item 7: undo races")
+def test_a_link_and_an_undo_that_read_the_same_rows_are_one_act(links: IdentityLinks, store: Store) -> None:
+    first, second = _made(links, THIRD, FIRST, HIGH), _made(links, SECOND, FIRST, HIGH)
+    store.commit(Unit(TENANT, approvals=first))
+    with pytest.raises(Conflict):
+        store.commit(Unit(TENANT, approvals=second))
+    link = links.to_earlier(_index(THIRD), NOW)
+    assert link is not None
+    found = links.known(REQUEST, replace(assertion(), subject=THIRD.identifier), _index(THIRD), LOW, NOW)
+    undone, again = links.undone(_index(THIRD), link, NOW), links.undone(_index(THIRD), link, NOW)
+    assert links.holds(_index(THIRD), found.proof, NOW)
+    store.commit(Unit(TENANT, approvals=undone))
+    assert not links.holds(_index(THIRD), found.proof, NOW)
+    with pytest.raises(Conflict):
+        store.commit(Unit(TENANT, approvals=again))
+    assert links.to_new(_index(FIRST), NOW) is None
+    assert _known(links) == (THIRD, HIGH)
+
+
+@pytest.mark.spec("issue 33 item 7: a row that somebody wrote to the database")
+def test_a_row_of_another_person_opens_for_nobody(links: IdentityLinks, store: Store) -> None:
+    rows = _made(links, SECOND, FIRST, HIGH)
+    store.commit(Unit(TENANT, approvals=rows))
+    # One person's row in another's place
+    place = _made(links, THIRD, Identity(SubjectNamespace("demo/EE"), "EE-4"), HIGH).written[0].digest
+    store.commit(Unit(TENANT, approvals=ApprovalRows((replace(rows.written[0], digest=place),))))
+    with pytest.raises(AssertionRejected, match="does not open"):
+        _known(links)
+    assert all(value not in bytes(row.content) for row in rows.written for value in (b"EE-1", b"EE-2", b"demo/EE"))
