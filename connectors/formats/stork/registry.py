@@ -21,6 +21,8 @@ QAA_LEVELS = ("1", "2", "3", "4")
 
 _COUNTRY = r"[A-Z]{2}"
 _QAA = "[1-4]"
+# Cl@ve of Spain writes 03
+_REACHED_QAA = "0?[1-4]"
 _DATE = r"[0-9]{4}(?:[0-9]{2}(?:[0-9]{2})?)?"
 # XML Schema's dates and truth values, inside of a mandate
 _XS_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -103,13 +105,13 @@ _ADDRESS = (
     _part("apartmentNumber"),
 )
 # Visible ASCII: signs that look alike, or cannot be seen, would make two persons of one
-_EIDENTIFIER = r"[A-Z]{2}/[A-Z]{2}/[!-~]{1,256}"
+IDENTIFIER_FORM = r"[A-Z]{2}/[A-Z]{2}/[!-~]{1,256}"
 _PERSON = (
-    _part("eIdentifier", form=_EIDENTIFIER),
+    _part("eIdentifier", form=IDENTIFIER_FORM),
     _part("givenName"),
     _part("surname"),
     _part("dateOfBirth", form=_DATE),
-    _part("eLPIdentifier", form=_EIDENTIFIER),
+    _part("eLPIdentifier", form=IDENTIFIER_FORM),
     _part("legalName"),
     _part("textRegisteredAddress"),
     Part(("canonicalRegisteredAddress",), parts=_ADDRESS),
@@ -137,7 +139,7 @@ _MANDATE = (
     Part(("mandateContent",), parts=MANDATE_CONTENT, required=True, many=True),
 )
 _ATTRIBUTES = (
-    StorkAttribute("eIdentifier", _EIDENTIFIER),
+    StorkAttribute("eIdentifier", IDENTIFIER_FORM),
     StorkAttribute("givenName"),
     StorkAttribute("surname"),
     StorkAttribute("inheritedFamilyName"),
@@ -158,9 +160,9 @@ _ATTRIBUTES = (
     StorkAttribute("residencePermit"),
     StorkAttribute("age", r"[0-9]{1,3}"),
     StorkAttribute("isAgeOver", r"[1-9][0-9]{0,2}"),
-    StorkAttribute("citizenQAALevel", _QAA),
+    StorkAttribute("citizenQAALevel", _REACHED_QAA),
     # Legal persons and powers (STORK 2.0)
-    StorkAttribute("eLPIdentifier", _EIDENTIFIER),
+    StorkAttribute("eLPIdentifier", IDENTIFIER_FORM),
     StorkAttribute("legalName"),
     StorkAttribute("represented", parts=_PERSON),
     StorkAttribute("representative", parts=_PERSON),

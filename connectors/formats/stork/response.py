@@ -111,5 +111,5 @@ def read_assertion(element: Element) -> StorkAssertionMessage:
     levels = texts_of(attributes, CITIZEN_QAA)
     if len(levels) != 1:
         raise AssertionRejected("citizen_qaa", "an assertion without citizenQAALevel")
-    authentication = replace(frame.authentications[0], context_class=levels[0])
+    authentication = replace(frame.authentications[0], context_class=levels[0].removeprefix("0"))
     return StorkAssertionMessage(replace(frame, authentications=(authentication,)), attributes, others)

@@ -13,12 +13,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.formats.grammar import XSI_TYPE, Reader, boolean, plain
+from connectors.formats.grammar import XSI_TYPE, Reader, boolean, texted
 from connectors.formats.stork.registry import (
     ALIASES,
     ATTRIBUTES,
     AVAILABLE,
+    IDENTIFIER_FORM,
     IS_AGE_OVER,
+    NOT_AVAILABLE,
     STATUSES,
     Part,
     StorkAttribute,
@@ -33,6 +35,7 @@ from policies.latin import is_latin
 
 _STATUS = stork("AttributeStatus")
 _LATIN_SCRIPT = "LatinScript"
+_LINE_ENDS = {ord(sign): None for sign in "\r\n"}
 # In characters, however an age is spelled
 MAX_AGE = 32
 # The types that engines name: they say nothing beyond the attribute's own
@@ -154,7 +157,8 @@ def _read_attribute(element: Element, known: StorkAttribute) -> StorkSaid:
     reader.end()
     if found["NameFormat"] != ATTRNAME_URI:
         raise AssertionRejected("name_format", f"{known.name} under a name that is no URI")
-    status = found.get(_STATUS, AVAILABLE)
+    # Cl@ve of Spain writes no status, and no values where there are none
+    status = found.get(_STATUS, AVAILABLE if children else NOT_AVAILABLE)
     if status not in STATUSES:
         raise AssertionRejected("attribute_status", f"{known.name} of a status that STORK does not have")
     if (status == AVAILABLE) != bool(children):
@@ -171,12 +175,22 @@ def _read_value(element: Element, known: StorkAttribute) -> StorkValue:
     # A code has no script. One that says so would stand beside the one value, and not be counted
     coded = known.parts or known.form
     found = reader.only((), (XSI_TYPE,) if coded else (XSI_TYPE, _LATIN_SCRIPT))
-    if found.get(XSI_TYPE, "xs:string").rpartition(":")[2] not in {*_TYPES, f"{known.name}Type"}:
-        raise AssertionRejected("attribute_type", f"{known.name} that says to be of another type")
+    _check_type(found, known.name)
     if known.parts:
         return _read_parts(reader, known.parts, known.name)
     latin = boolean(found[_LATIN_SCRIPT], known.name) if _LATIN_SCRIPT in found else True
-    return StorkText(reader.text(limit=MAX_OCTETS), latin=latin)
+    return StorkText(_unbroken(reader.text(limit=MAX_OCTETS), known.form), latin=latin)
+
+
+def _unbroken(text: str, form: str) -> str:
+    """An identifier on one line: engines that write it in base64 break it, and one person would be two."""
+    return text.translate(_LINE_ENDS) if form == IDENTIFIER_FORM else text
+
+
+def _check_type(found: Mapping[str, str], what: str) -> None:
+    """The published engines name a type at each value that they write, also inside of complex ones and in requests."""
+    if found.get(XSI_TYPE, "xs:string").rpartition(":")[2] not in {*_TYPES, f"{what}Type"}:
+        raise AssertionRejected("attribute_type", f"{what} that says to be of another type")
 
 
 def _read_parts(reader: Reader, parts: Sequence[Part], what: str) -> StorkComplex:
@@ -196,9 +210,11 @@ def _read_parts(reader: Reader, parts: Sequence[Part], what: str) -> StorkComple
 def _read_part(element: Element, part: Part) -> "str | StorkComplex":
     if part.parts:
         reader = Reader(element, part.names[0])
-        reader.only(())
+        _check_type(reader.only((), (XSI_TYPE,)), part.names[0])
         return _read_parts(reader, part.parts, part.names[0])
-    text = plain(element, part.names[0], MAX_OCTETS)
+    found, text = texted(element, part.names[0], (XSI_TYPE,), MAX_OCTETS)
+    _check_type(found, part.names[0])
+    text = _unbroken(text, part.form)
     if not has_form(text, part.form):
         raise AssertionRejected("attribute_value", f"a {part.names[0]} of another type than its own")
     return text
@@ -206,7 +222,8 @@ def _read_part(element: Element, part: Part) -> "str | StorkComplex":
 
 def read_requested_age(element: Element) -> str:
     """The age that a request names for isAgeOver. Raises `AssertionRejected`."""
-    text = plain(element, "AttributeValue", MAX_AGE)
+    found, text = texted(element, "AttributeValue", (XSI_TYPE,), MAX_AGE)
+    _check_type(found, "isAgeOver")
     if not ATTRIBUTES[IS_AGE_OVER].is_value(text):
         raise AssertionRejected("requested_value", "an isAgeOver whose value is no age")
     return text
