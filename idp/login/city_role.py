@@ -17,7 +17,7 @@ from idp.login.bodies import judged_in_the_name
 from idp.login.city_records import record_of_refusal, record_of_release
 from idp.login.eligible import Eligible, ask_for, minimum_level, one_of_each, reached, requester, serves
 from idp.login.finish import Choice
-from idp.login.registers import from_registers
+from idp.login.registers import wanted_of
 from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
@@ -42,7 +42,7 @@ from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, SubjectNamespace, Tenant
 from policies.persons import ActingFor
 from policies.pseudonyms import PairwiseKey, pairwise_subject, subject_digest, transient_subject
-from policies.purposes import AskMode, AskRule, Purpose, Show
+from policies.purposes import SIGN_IN, AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of
 
 DAY, YEAR_DAYS = 24 * 3600, 365
@@ -270,7 +270,7 @@ class CityRole:
 
     def waits(self, request: ServiceRequest) -> bool:
         """See `idp.login.role.Role`."""
-        return bool(from_registers(request, *self.registered(request)))
+        return any(source != SIGN_IN for _, _, source in wanted_of(request, *self.registered(request)))
 
     def enforces(self, origin: Origin) -> bool:
         """The registration says it."""

@@ -86,6 +86,8 @@ class RegisterDesk:
     ) -> Offered:
         """The same with what the registers say. What the citizen chose a register for comes from nobody else.
 
+        Where they chose none of several sources, nobody's value counts, not even that of whoever signed them in.
+
         Nobody is asked for what this kind of sign-in cannot have. `asserter` is who signed the person in.
 
         Raises `RegisterAway` where one of a required attribute does not answer, or answers in a way that is refused.
@@ -94,9 +96,10 @@ class RegisterDesk:
         known = terms.terms.catalogue.attributes
         registers = from_registers(request, party, purpose)
         sources = {name: source for name, source in registers.items() if offered.kind in known[name].persons}
-        if not sources:
+        undecided = {name for name, _, source in wanted_of(request, party, purpose) if source is None}
+        if not sources and not undecided:
             return offered
-        others = {*sources, *map(latin_name, sources)}
+        others = {*sources, *undecided, *map(latin_name, (*sources, *undecided))}
         bare = replace(offered, attributes={name: one for name, one in offered.attributes.items() if name not in others})
         decision = terms.decide(request.asked, bare, on)
         lacking = {one.name for one in decision.rulings if one.reason in NOT_THERE} & sources.keys()

@@ -50,8 +50,9 @@ class OfferedBox:
 
     @property
     def lacks(self) -> bool:
-        """Whether one of its sources has yet to be chosen."""
-        return self.required and not any(one.chosen for one in self.sources)
+        """Whether one of its sources has yet to be chosen: it is asked for, and from nobody."""
+        wanted = self.required or (self.ticked and bool(self.sources))
+        return wanted and not any(one.chosen for one in self.sources)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from policies.errors import PersonNotTaken, RegisterAway, Replayed
 from policies.load import Configuration
 from policies.parties import ProviderId, PurposeId, RegisterId
 from policies.persons import PersonKind
+from policies.purposes import SIGN_IN
 from policies.release import Reason
 from tests.connectors.registers.views import register
 from tests.idp.house import ADDRESS, ANSWER, APPROVE, COUNTRY, NOW, SECRET, House, Watched, assertion
@@ -57,14 +58,19 @@ class Brief(RegisterView):
 
 
 def house(
-    asked: AttributeRegister, name: AttributeName, *edits: str, sphere: str = "eu", seconds_left: int = MAX_AGE
+    asked: AttributeRegister,
+    name: AttributeName,
+    *edits: str,
+    sphere: str = "eu",
+    seconds_left: int = MAX_AGE,
+    sources: tuple[RegisterId, ...] = (),
 ) -> House:
-    """A house in which one attribute comes from the register alone."""
+    """A house in which one attribute comes from the register alone, or from one of these sources."""
 
     def change(made: Configuration) -> Configuration:
         purpose_id = PurposeId("resident-parking")
         purpose, provider = made.purposes[purpose_id], made.providers[COUNTRY]
-        need = replace(purpose.needs[name], sources=(asked.register_id,), hand_over=tuple(asked.found_by))
+        need = replace(purpose.needs[name], sources=sources or (asked.register_id,), hand_over=tuple(asked.found_by))
         purpose = replace(purpose, needs={**purpose.needs, name: need})
         return replace(
             made,
@@ -142,6 +148,17 @@ def test_a_register_is_handed_nothing_across_a_border_or_of_a_provider_that_it_d
         return
     (ruling,) = (one for one in comes(found).decision.rulings if one.name == ADDRESS)
     assert (ruling.reason, ruling.released) == (Reason.NOT_IN_REGISTER, None)
+
+
+@pytest.mark.spec("issue 33 item 3")
+def test_where_nobody_chose_one_of_several_sources_the_value_of_none_goes(tmp_path: Path) -> None:
+    asked = residents(tmp_path)
+    found = house(asked, ADDRESS, sources=(SIGN_IN, asked.register_id))
+    for chosen, blocked in (((), True), (((ADDRESS, SIGN_IN),), False), (((ADDRESS, RegisterId("elsewhere")),), True)):
+        comes(found)
+        assert ADDRESS in found.country.says.offered.attributes
+        decided = found.decided(chosen=chosen)
+        assert (ADDRESS in decided.decision.blocked) is blocked
 
 
 @pytest.mark.spec("issue 33 item 3")

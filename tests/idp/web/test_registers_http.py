@@ -195,6 +195,19 @@ def test_two_sources_of_one_attribute_are_the_citizens_to_choose(visitor: Visito
             assert bool(sources(page)) is (source == "population")
 
 
+@pytest.mark.spec("issue 33 item 3")
+def test_a_tick_without_a_source_is_no_choice_where_there_are_several(visitor: Visitor, tmp_path: Path) -> None:
+    edits = OPTIONAL[0], OPTIONAL[1].replace('"population"', '["sign-in", "population"]')
+    with taking(visitor, tmp_path, sqlite(tmp_path), *edits):
+        off = f"/login/{visitor.login()}/at/demo-ee"
+        forged = visitor.go("POST", off, fields={"share.address": "yes"})
+        assert forged.heading == "Before you sign in"
+        assert visitor.go("GET", off).heading == "Before you sign in", "nor later"
+        left = visitor.go("POST", off, fields={"from.address": ""})
+        page = visitor.returns(visitor.signs_in(query_of(left.onward)))
+        assert page.found("//ul[@class='kept']/li[@data-name='address']/@data-reason") == ["not_asked"]
+
+
 @contextmanager
 def hanging() -> Iterator[int]:
     """A server that takes connections and says nothing."""
