@@ -8,7 +8,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.federations import family_of
 from policies.parties import ProviderId, RegisterId, RelyingParty, Source, Translated
-from policies.purposes import Controller, crosses
+from policies.purposes import Controller, Need, crosses
 
 # How long a register may take where its file says nothing
 ANSWER_SECONDS = 5.0
@@ -95,6 +95,10 @@ class AttributeRegister:
         whose = sorted(self.controller.name.items()), self.controller.contact, self.sphere, sorted(self.providers)
         facts = (self.register_id, self.issuer, self.loa, what, whose, how)
         return sha256(repr(facts).encode()).hexdigest()
+
+    def may_be_asked(self, name: AttributeName, need: Need) -> bool:
+        """Whether it may be asked for an attribute that a purpose needs: the purpose names all that it has to be handed."""
+        return name in self.says and self.found_by.keys() <= {*need.hand_over}
 
     def may_hear(self, provider_id: ProviderId, sphere: str, party: RelyingParty) -> bool:
         """Whether it may be asked by what a provider in this sphere says, for a service: in full, so across no border."""

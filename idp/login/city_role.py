@@ -207,7 +207,7 @@ class CityRole:
         """Nobody is asked for more than the purpose needs, the service asked for and its registration lets go."""
         party, purpose = self.registered(request)
         said = requester(party, self._issuer, self._own_name)
-        ask = ask_for(login, request, party, purpose, said, self._sources.registers.registers)
+        ask = ask_for(login, request, party, purpose, provider, said, self._sources.registers.registers)
         return judged_in_the_name(ask, provider, party, self.configuration.bodies, self._issuer)
 
     def judge(

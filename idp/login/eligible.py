@@ -144,19 +144,25 @@ def ask_for(
     request: ServiceRequest,
     party: RelyingParty,
     purpose: Purpose,
+    provider: IdentityProvider,
     said: Requester,
     registers: Mapping[RegisterId, AttributeRegister],
 ) -> Ask:
-    """The question of a login to whichever provider: what the purpose requires, and the optional ones that were ticked.
+    """The question of a login to a provider: what the purpose requires, and the optional ones that were ticked.
 
-    The registration bounds both. What comes from a register is not asked here, but by what that finds the person is.
+    The registration bounds both. What comes from a register is not asked here, but by what that finds the person is, if
+    the register may be asked then.
     """
     needed: dict[AttributeName, bool] = {}
     for name, need, source in wanted_of(request, party, purpose):
         if source == SIGN_IN:
             needed[name] = need.required
-        elif source is not None and source in registers:
-            for handed in registers[source].found_by:
+        elif source is not None and (register := registers.get(source)) is not None:
+            if not register.may_be_asked(name, need):
+                continue
+            if not register.may_hear(provider.provider_id, provider.sphere, party):
+                continue
+            for handed in register.found_by:
                 needed[handed] = needed.get(handed, False) or need.required
     return Ask(
         relay_state=login,

@@ -149,9 +149,8 @@ class RegisterDesk:
             if register is None:
                 continue
             finds = register.found_by.keys()
-            # Denied by default: the purpose names all that is handed over, for each attribute
-            of_it = [name for name in sorted(lacking) if sources[name] == register_id and name in register.says]
-            wanted = tuple(name for name in of_it if finds <= {*purpose.needs[name].hand_over})
+            of_it = [name for name in sorted(lacking) if sources[name] == register_id]
+            wanted = tuple(name for name in of_it if register.may_be_asked(name, purpose.needs[name]))
             handed = {name: offered.attributes[name] for name in finds if name in offered.attributes}
             if not wanted:
                 continue

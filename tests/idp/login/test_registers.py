@@ -142,6 +142,8 @@ def test_a_register_is_handed_nothing_across_a_border_or_of_a_provider_that_it_d
 ) -> None:
     residents = replace(register(f"sqlite:///{tmp_path}/nothing.db"), **changes)  # type: ignore[arg-type] # as named above
     found = house(residents, ADDRESS, sphere=sphere)
+    found.asked(NOW)
+    assert (PERSON in found.country.asks[-1].attributes) is asked, "nor is it asked of the country for nothing"
     if asked:
         with pytest.raises(RegisterAway):
             comes(found)
