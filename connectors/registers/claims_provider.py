@@ -152,5 +152,7 @@ class ClaimsProvider:
             inside: Mapping[str, Json] = {name: value}
             if isinstance(value, dict) and name not in self.register.attributes:
                 inside = {f"{name}.{part}": one for part, one in value.items()}
+            elif value is None:
+                inside = dict.fromkeys([wire for wire in self.register.attributes if claim_of(wire) == name] or [name])
             found |= {wire: one if isinstance(one, list) else [] if one is None else [one] for wire, one in inside.items()}
         return found

@@ -171,6 +171,8 @@ def test_the_same_answer_does_no_second_time_and_a_large_one_does_not_at_all() -
 
 def test_only_a_signed_answer_says_that_a_register_does_not_know_the_person() -> None:
     assert not _asked(lambda query: token(claims(query, NOW, address=None))).attributes
+    assert not _asked(lambda query: token({**claims(query, NOW), "address": None})).attributes, "null is no value"
+    assert _refused(lambda query: token({**claims(query, NOW), "birthdate": None})) == "not_asked"
     assert _refused(lambda _query: "", status=404) == "register_status"
     assert _refused(lambda _query: "", status=403) == "register_status"
     with pytest.raises(PeerUnavailable) as caught:
