@@ -120,7 +120,10 @@ class ServiceRequest:
 
 @dataclass(frozen=True, slots=True)
 class AttributeSource:
-    """The register that vouches for one attribute, how surely, and until when; `ends` is 0 where it said nothing."""
+    """The register that vouches for one attribute, how surely, and until when; `ends` is 0 where it said nothing.
+
+    `register_id` is "" where the source is another than the sign-in, and was not asked.
+    """
 
     register_id: RegisterId
     loa: LevelOfAssurance

@@ -132,8 +132,9 @@ class Explanation:
     def _source_of(self, row: Explained) -> Iterator[str]:
         """The part of its source."""
         name, need = row.ruling.name, self.purpose.needs.get(row.ruling.name)
-        if row.ruling.reason in (Reason.NOT_IN_REGISTER, Reason.REGISTER_AWAY):
-            yield f"The register would have to answer, and to have it: {', '.join(need.registers if need else ())}."
+        if row.ruling.reason in (Reason.NOT_IN_REGISTER, Reason.REGISTER_NOT_ASKED, Reason.REGISTER_AWAY):
+            of = ", ".join(need.registers if need else ())
+            yield f"The register would have to be asked, to answer, and to have it: {of}."
         elif row.ruling.reason is Reason.SOURCE_UNSURE:
             yield f"Its source would have to vouch for it more surely, or the purpose to take less: {row.ruling.source}."
         elif row.available is None and name not in self.unseen:

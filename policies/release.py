@@ -35,6 +35,7 @@ class Reason(StrEnum):
     NOT_NEEDED = "not_needed"
     NOT_AVAILABLE = "not_available"
     NOT_IN_REGISTER = "not_in_register"
+    REGISTER_NOT_ASKED = "register_not_asked"
     REGISTER_AWAY = "register_away"
     SOURCE_UNSURE = "source_unsure"
     SOURCE_HAS_LESS = "source_has_less"
@@ -56,7 +57,7 @@ OVER_ASKED = frozenset({Reason.NOT_REGISTERED, Reason.NOT_NEEDED, Reason.NO_COMM
 UNTICKED = frozenset({Reason.NOT_CHOSEN, Reason.NOT_ASKED})
 
 # It has no value
-NOT_THERE = frozenset({Reason.NOT_AVAILABLE, Reason.NOT_IN_REGISTER})
+NOT_THERE = frozenset({Reason.NOT_AVAILABLE, Reason.NOT_IN_REGISTER, Reason.REGISTER_NOT_ASKED})
 
 # By attribute the form that was left after the request, the registration and the purpose
 Left = dict[AttributeName, tuple[Form | None, Form | None, Form | None]]
@@ -239,6 +240,8 @@ class _Terms:
         offered, source = self.offered, self.offered.sources.get(name)
         if name in offered.away:
             return Reason.REGISTER_AWAY
+        if source is not None and not source.register_id:
+            return Reason.REGISTER_NOT_ASKED
         if name not in offered.attributes or (source.register_id if source else SIGN_IN) not in need.sources:
             sign_in = need.sources == (SIGN_IN,) or (source is None and SIGN_IN in need.sources)
             return Reason.NOT_AVAILABLE if sign_in else Reason.NOT_IN_REGISTER

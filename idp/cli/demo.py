@@ -197,6 +197,7 @@ REASONS = {
     "not_registered": "the service is not registered for it",
     "not_available": "the country did not send it",
     "not_in_register": "the register has nothing about the citizen",
+    "register_not_asked": "the register was not asked",
     "register_away": "the register did not answer",
     "source_unsure": "its source does not vouch for it surely enough",
     "not_chosen": "the citizen did not tick it",

@@ -20,6 +20,7 @@ from connectors.attribute_provider import (
     asked,
 )
 from idp.login.suspension import Suspension
+from policies.assurance import LevelOfAssurance
 from policies.attribute_register import AttributeRegister
 from policies.attributes import Attribute, AttributeName, Value, latin_name
 from policies.authentication import AttributeSource, Offered, ServiceRequest
@@ -34,6 +35,8 @@ Told = Callable[[RegisterId, str, str, float], None]
 ANSWERED, NOTHING, AWAY, REFUSED = "answered", "nothing", "away", "refused"
 # The register says that it does not know the person
 _UNKNOWN = "person_unknown"
+# The source of what nobody was asked for, until somebody is
+_NOT_ASKED = AttributeSource(RegisterId(""), LevelOfAssurance.LOW)
 
 
 def source_of(request: ServiceRequest, name: AttributeName, need: Need) -> RegisterId | None:
@@ -100,7 +103,11 @@ class RegisterDesk:
         if not sources and not undecided:
             return offered
         others = {*sources, *undecided, *map(latin_name, (*sources, *undecided))}
-        bare = replace(offered, attributes={name: one for name, one in offered.attributes.items() if name not in others})
+        bare = replace(
+            offered,
+            attributes={name: one for name, one in offered.attributes.items() if name not in others},
+            sources={**offered.sources, **dict.fromkeys((*sources, *undecided), _NOT_ASKED)},
+        )
         decision = terms.decide(request.asked, bare, on)
         lacking = {one.name for one in decision.rulings if one.reason in NOT_THERE} & sources.keys()
         if {*decision.blocked} - lacking:

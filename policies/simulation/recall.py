@@ -14,13 +14,13 @@ from policies.authentication import AskedAttribute, AttributeSource, Offered
 from policies.catalogue import Catalogue
 from policies.explain import Explanation, explain
 from policies.federation.categories import RAF_VALUES
-from policies.parties import RelyingParty
+from policies.parties import RegisterId, RelyingParty
 from policies.persons import PersonKind
 from policies.purposes import Purpose
-from policies.release import Reason, as_from_its_sources, decide, short_of
+from policies.release import NOT_THERE, Reason, as_from_its_sources, decide, short_of
 from policies.simulation.worlds import made_up
 
-_MISSING = (Reason.NOT_AVAILABLE, Reason.NOT_IN_REGISTER, Reason.REGISTER_AWAY)
+_MISSING = (*NOT_THERE, Reason.REGISTER_AWAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ def recall(
 def _registers(
     said: Recorded, purpose: Purpose
 ) -> tuple[Mapping[AttributeName, AttributeSource], frozenset[AttributeName]]:
-    """The registers that were not sure enough, and the attributes whose register was away, as the record says."""
-    unsure = {
-        name: AttributeSource(need.sources[0], LevelOfAssurance.LOW)
+    """The registers that were not sure enough or not asked, and the attributes whose register was away, by the record."""
+    sources = {
+        name: AttributeSource(need.sources[0] if why == Reason.SOURCE_UNSURE else RegisterId(""), LevelOfAssurance.LOW)
         for name, need in purpose.needs.items()
-        if said.withheld.get(name) == Reason.SOURCE_UNSURE
+        if (why := said.withheld.get(name)) in (Reason.SOURCE_UNSURE, Reason.REGISTER_NOT_ASKED)
     }
     away = frozenset(AttributeName(name) for name, why in said.withheld.items() if why == Reason.REGISTER_AWAY)
-    return unsure, away
+    return sources, away
 
 
 def _value(

@@ -56,6 +56,7 @@ def ruled(needed: Purpose, had: Offered) -> tuple[Reason, str]:
         # The country sent it, and the purpose wants the register's word: nothing takes its place
         (needing(POPULATION), vouched(None), (Reason.NOT_IN_REGISTER, "nothing")),
         (needing(POPULATION), vouched(LAND), (Reason.NOT_IN_REGISTER, "nothing")),
+        (needing(SIGN_IN, POPULATION), vouched(RegisterId("")), (Reason.REGISTER_NOT_ASKED, "nothing")),
         (needing(), vouched(POPULATION), (Reason.NOT_AVAILABLE, "nothing")),
         # The purpose wants substantial, its attribute may want more or less
         (needing(POPULATION), vouched(POPULATION, LOW), (Reason.SOURCE_UNSURE, "nothing")),

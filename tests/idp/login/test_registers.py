@@ -149,7 +149,7 @@ def test_a_register_is_handed_nothing_across_a_border_or_of_a_provider_that_it_d
             comes(found)
         return
     (ruling,) = (one for one in comes(found).decision.rulings if one.name == ADDRESS)
-    assert (ruling.reason, ruling.released) == (Reason.NOT_IN_REGISTER, None)
+    assert (ruling.reason, ruling.released) == (Reason.REGISTER_NOT_ASKED, None)
 
 
 @pytest.mark.spec("issue 33 item 3")
@@ -161,6 +161,8 @@ def test_where_nobody_chose_one_of_several_sources_the_value_of_none_goes(tmp_pa
         assert ADDRESS in found.country.says.offered.attributes
         decided = found.decided(chosen=chosen)
         assert (ADDRESS in decided.decision.blocked) is blocked
+        reasons = {one.name: one.reason for one in decided.decision.rulings}
+        assert (reasons[ADDRESS] is Reason.REGISTER_NOT_ASKED) is blocked
 
 
 @pytest.mark.spec("issue 33 item 3")

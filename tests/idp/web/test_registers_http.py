@@ -81,9 +81,11 @@ def postgres(_folder: Path) -> str:
 
 
 @contextmanager
-def taking(visitor: Visitor, folder: Path, database: str, *edits: str, deadline: int = 5) -> Iterator[Visitor]:
-    """A broker whose parking permit takes the address from a register."""
-    added = {REGISTER: POPULATION.format(database=database, deadline=deadline)}
+def taking(
+    visitor: Visitor, folder: Path, database: str, *edits: str, deadline: int = 5, hears: str = "demo-ee"
+) -> Iterator[Visitor]:
+    """A broker whose parking permit takes the address from a register, which `hears` of those of one provider."""
+    added = {REGISTER: POPULATION.format(database=database, deadline=deadline).replace("demo-ee", hears)}
     with visitor.stage.other_broker(folder / "r", {PURPOSE: edits or (FORM, FROM)}, added) as visitor.port:
         yield visitor
 
@@ -172,6 +174,18 @@ def test_an_optional_attribute_is_asked_of_a_register_only_if_it_was_ticked(visi
         assert ["address", "register_away"] in decision(visitor)["withheld"]
         told = json.loads(of_record(visitor.stage, newest(visitor.stage), "--json").stdout)
         assert {one["attribute"]: one["reason"] for one in told["attributes"]}["address"] == "register_away"
+
+
+@pytest.mark.spec("issue 33 item 3")
+def test_a_register_that_was_not_asked_does_not_read_as_one_that_has_nothing(visitor: Visitor, tmp_path: Path) -> None:
+    with taking(visitor, tmp_path, sqlite(tmp_path), *OPTIONAL, hears="demo-lv"):
+        asked = visitor.asks(visitor.login(), "demo-ee", "address")
+        page = visitor.returns(visitor.signs_in(query_of(asked.onward)))
+        assert page.found("//ul[@class='kept']/li[@data-name='address']/@data-reason") == ["register_not_asked"]
+        visitor.decides(page)
+        told = json.loads(of_record(visitor.stage, newest(visitor.stage), "--json").stdout)
+        assert {one["attribute"]: one["reason"] for one in told["attributes"]}["address"] == "register_not_asked"
+        assert told["differences"] == []
 
 
 @pytest.mark.spec("issue 33 item 3")
