@@ -5,8 +5,9 @@ nothing but its word is lacking. It is handed what it finds the person by, where
 are asked at once, by their deadlines.
 """
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -16,6 +17,7 @@ from connectors.attribute_provider import (
     Outcome,
     RegisterAnswer,
     RegisterQuery,
+    RegisterUnavailable,
     ask_all,
     asked,
 )
@@ -33,6 +35,8 @@ from policies.release import NOT_THERE
 # What became of a question, for figures and the log: a word, and the check that failed or ""
 Told = Callable[[RegisterId, str, str, float], None]
 ANSWERED, NOTHING, AWAY, REFUSED = "answered", "nothing", "away", "refused"
+# Half of a tenant's threads: whoever needs no register never waits for one. Each register has its own places besides, fewer
+PLACES = 20
 # The register says that it does not know the person
 _UNKNOWN = "person_unknown"
 # The source of what nobody was asked for, until somebody is
@@ -83,6 +87,7 @@ class RegisterDesk:
         told: Told = lambda _register, _word, _check, _seconds: None,
     ) -> None:
         self.registers, self._providers, self._suspension, self._told = registers, providers, suspension, told
+        self._places = threading.BoundedSemaphore(PLACES)
 
     def supplemented(
         self, request: ServiceRequest, terms: Bounded, asserter: ProviderId, offered: Offered, on: date, now: int
@@ -166,6 +171,18 @@ class RegisterDesk:
                 continue
             yield _Question(register, wanted, handed)
 
+    def _outcomes(self, asking: Sequence[tuple[AttributeProvider, RegisterQuery]]) -> Mapping[RegisterId, Outcome]:
+        """The outcome of each question. Where enough logins wait for registers, this one hears so at once."""
+        if not asking:
+            return {}
+        if not self._places.acquire(blocking=False):
+            crowded = f"{PLACES} logins wait for registers already"
+            return {one.register.register_id: RegisterUnavailable(crowded, check="places") for one, _ in asking}
+        try:
+            return ask_all(asking)
+        finally:
+            self._places.release()
+
     def _ask(self, questions: Iterator[_Question], now: int) -> Iterator[tuple[_Question, Outcome | None]]:
         """Each question, and the outcome; None of a register that is switched off, or that nobody can ask."""
         begun = time.monotonic()
@@ -178,7 +195,7 @@ class RegisterDesk:
                 yield one, None
             else:
                 asking[register_id] = one, (provider, asked(one.handed, one.wanted, now))
-        outcomes = ask_all([each for _, each in asking.values()])
+        outcomes = self._outcomes([each for _, each in asking.values()])
         for register_id, (one, _) in asking.items():
             outcome = outcomes[register_id]
             if isinstance(outcome, RegisterAnswer):

@@ -1,7 +1,10 @@
 """Registers in a login: which are asked about whom, and that what they say of powers is held against the rules."""
 
 import sqlite3
+import threading
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from connectors.attribute_provider import RegisterAnswer, RegisterQuery
 from connectors.registers.database_view import RegisterView
 from connectors.registers.judgement import MAX_AGE
+from idp.login.registers import PLACES
 from idp.login.states import Decided
 from policies.assurance import LevelOfAssurance
 from policies.attribute_register import AttributeRegister, DatabaseView, SignedClaimsService
@@ -64,6 +68,7 @@ def house(
     sphere: str = "eu",
     seconds_left: int = MAX_AGE,
     sources: tuple[RegisterId, ...] = (),
+    by: type[Brief] = Brief,
 ) -> House:
     """A house in which one attribute comes from the register alone, or from one of these sources."""
 
@@ -79,7 +84,7 @@ def house(
             providers={**made.providers, COUNTRY: replace(provider, sphere=sphere)},
         )
 
-    view = Brief(register=asked, catalogue=STANDARD)
+    view = by(register=asked, catalogue=STANDARD)
     view.seconds_left = seconds_left
     asks: Mapping[RegisterId, RegisterView] = {asked.register_id: view}
     purpose = (*PURPOSE[:3], "".join(edits) + PURPOSE[2])
@@ -163,6 +168,30 @@ def test_where_nobody_chose_one_of_several_sources_the_value_of_none_goes(tmp_pa
         assert (ADDRESS in decided.decision.blocked) is blocked
         reasons = {one.name: one.reason for one in decided.decision.rulings}
         assert (reasons[ADDRESS] is Reason.REGISTER_NOT_ASKED) is blocked
+
+
+@pytest.mark.spec("issue 33 item 3; security.md 3")
+def test_so_many_logins_wait_for_registers_and_no_more_than_that(tmp_path: Path) -> None:
+    waiting, go_on = threading.Semaphore(0), threading.Event()
+
+    class Slow(Brief):
+        def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
+            waiting.release()
+            assert go_on.wait(deadline - time.monotonic())
+            return self._judge.answer(query, {"town": ["Storkhaven"]}, NOW, query.query_id, issued_at=NOW, ends=NOW + 60)
+
+    found = house(replace(residents(tmp_path), seconds=60), ADDRESS, by=Slow)
+    with ThreadPoolExecutor(PLACES) as pool:
+        logins = [pool.submit(comes, found) for _ in range(PLACES)]
+        for _ in logins:
+            assert waiting.acquire(timeout=60)
+        try:
+            with pytest.raises(RegisterAway):
+                comes(found)
+        finally:
+            go_on.set()
+        assert all(one.result().decision.released for one in logins)
+    assert comes(found).decision.released, "a place that was given back is taken again"
 
 
 @pytest.mark.spec("issue 33 item 3")
