@@ -46,14 +46,18 @@ def _of_city(configuration: Configuration, country: str) -> Iterator[Problem]:
     fix = f'remove the file, or write role = "{NODE}" in {SETTINGS}.'
     for node in configuration.nodes.values():
         yield _problem(node.source, "id", "only a node is asked by other countries, and this is a city.", fix)
-    both = {PersonKind.LEGAL, PersonKind.FOR_LEGAL}
     for provider in configuration.providers.values():
-        if provider.protocol not in ("eidas", "stork") and both <= provider.persons:
-            what = "takes companies by themselves and whoever acts for one: an answer of it does not say which it is of."
-            yield _problem(provider.source, "persons", what, 'write "legal" or "for_legal", or a file for each of them.')
+        yield from _ambiguous(provider)
     stork = any(one.protocol == "stork" for one in configuration.providers.values())
     if not country and (stork or _nodes_asked(configuration)):
         yield _country_missing("is missing: a country's node wants to know which country asks.")
+
+
+def _ambiguous(provider: IdentityProvider) -> Iterator[Problem]:
+    """A representative whose own attributes are left out would be taken for the company itself."""
+    if provider.protocol not in ("eidas", "stork") and {PersonKind.LEGAL, PersonKind.FOR_LEGAL} <= provider.persons:
+        what = "takes companies by themselves and whoever acts for one: an answer of it does not say which it is of."
+        yield _problem(provider.source, "persons", what, 'write "legal" or "for_legal", or a file for each of them.')
 
 
 def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
@@ -81,6 +85,7 @@ def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
             if getattr(provider.saml, key):
                 what = f"is for a city: a node has no services and no bodies, and sends the minimum data set whole ({key})."
                 yield _problem(provider.source, key, what, "leave it out.")
+        yield from _ambiguous(provider)
         yield from _gaps(provider)
 
 

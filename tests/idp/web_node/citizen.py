@@ -42,11 +42,23 @@ class Browser(WebBrowser[NodeStage]):
         """Back from the identity provider, by its cross-site form, to which Strict cookies do not go."""
         return self.comes_back("/saml/acs", "http://national.localhost:8498", fields, jar=jar)
 
+    def chooses(self, leaving: Answer, provider: str = "national") -> Answer:
+        """Choose a provider, if there is a list."""
+        links = leaving.found("//a[contains(@href, '/at/')]/@href") if leaving.status == 200 else []
+        return self.go("GET", next(link for link in links if link.endswith(f"/{provider}"))) if links else leaving
+
     def informed(
-        self, who: str | Citizen | None = "mari", relay_state: str = "", *, peer: PeerNode | None = None, **changes: object
+        self,
+        who: str | Citizen | None = "mari",
+        relay_state: str = "",
+        *,
+        peer: PeerNode | None = None,
+        provider: str = "national",
+        **changes: object,
     ) -> Answer:
         """All the way to the page that informs."""
-        page = self.returns(self.signs_in(self.asks(relay_state, peer=peer, **changes), who))
+        leaving = self.chooses(self.asks(relay_state, peer=peer, **changes), provider)
+        page = self.returns(self.signs_in(leaving, who, provider))
         assert page.status == 200, page.text
         return page
 

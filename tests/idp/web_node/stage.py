@@ -71,6 +71,8 @@ en = "Sign-in of {name}"
 "urn:oid:2.5.4.6" = "address.country"
 """
 EVERYBODY = 'persons = ["natural", "legal", "for_natural", "for_legal"]\n'
+BEHIND = 'persons = ["natural", "for_natural", "for_legal"]\n'
+BY_ITSELF = 'persons = ["legal"]\n'
 # Registers that the national sign-in has behind it
 ACTING = """\
 "urn:ee:company:number" = "legal_person_identifier"
@@ -170,7 +172,8 @@ class NodeStage(LiveStage):
         signer = load_signer(outside / "provider.pem")
         self.providers: dict[str, Country] = {}
         (self.folder / "catalogue.toml").write_text(CATALOGUE, encoding="utf-8")
-        for name, notified, more in (("national", "true", ""), ("bank", "false", BANK)):
+        # A company signs in elsewhere: an answer of one provider says the one kind or the other
+        for name, notified, more in (("national", "true", ""), ("bank", "false", BANK), ("companies", "true", "")):
             made = Country(
                 base=f"http://{name}.localhost:8498",
                 title=name,
@@ -181,7 +184,8 @@ class NodeStage(LiveStage):
             )
             self.providers[name] = made
             text = PROVIDER.format(name=name, base=made.base, notified=notified, more=more)
-            text = f"{EVERYBODY}{text}{ACTING}" if name == "national" else text
+            kinds = {"national": BEHIND, "companies": BY_ITSELF}.get(name)
+            text = f"{kinds}{text}{ACTING}" if kinds else text
             (self.folder / "providers" / f"{name}.toml").write_text(text, encoding="utf-8")
             (self.folder / "metadata" / f"{name}.xml").write_bytes(made.metadata())
         for name, text in self._more.items():

@@ -69,7 +69,8 @@ def _registered(stage: NodeStage) -> None:
 
 
 def informed(browser: Browser, who: Acting, attributes: tuple[RequestedAttribute, ...]) -> Answer:
-    return browser.informed(who, peer=browser.stage.lv, attributes=attributes)
+    provider = "companies" if who == company() else "national"
+    return browser.informed(who, peer=browser.stage.lv, provider=provider, attributes=attributes)
 
 
 def opened(browser: Browser, page: Answer, **pressed: str) -> Opened:
@@ -204,7 +205,7 @@ def test_a_provider_that_vouches_for_persons_alone_is_not_offered_for_a_company(
 def test_a_company_that_cannot_be_named_whole_is_not_named(
     browser: Browser, stage: NodeStage, logs: Lines, who: Acting, check: str
 ) -> None:
-    page = browser.returns(browser.signs_in(browser.asks(peer=stage.lv, attributes=LEGAL), who))
+    page = browser.returns(browser.signs_in(browser.chooses(browser.asks(peer=stage.lv, attributes=LEGAL)), who))
     assert page.status >= 400, page.text
     assert [line["check"] for line in logs if line["event"] == "refused"] == [check]
 

@@ -45,10 +45,11 @@ def test_a_city_has_no_nodes_that_ask() -> None:
 
 
 @pytest.mark.parametrize(("kinds", "told"), [('"legal", "for_legal"', ["persons"]), ('"natural", "for_legal"', [])])
-def test_a_citys_provider_vouches_for_companies_or_for_their_representatives(kinds: str, told: list[str]) -> None:
+def test_a_provider_vouches_for_companies_or_for_their_representatives(kinds: str, told: list[str]) -> None:
     provider = {PROVIDER: f"persons = [{kinds}]\n{FILES[PROVIDER]}"}
-    configuration = {name: content for name, content in files(**provider).items() if name in CITY}
-    assert [one.key for one in problems(configuration, "city", "NL")] == told
+    for role, country, names in (("city", "NL", CITY), ("node", "EE", NODE)):
+        configuration = {name: content for name, content in files(**provider).items() if name in names}
+        assert [one.key for one in problems(configuration, role, country) if one.key == "persons"] == told
 
 
 def test_a_city_that_asks_a_countrys_node_says_which_country_it_is_and_who_runs_it() -> None:
