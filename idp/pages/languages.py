@@ -4,6 +4,7 @@ A language is a BCP 47 tag of `LANGUAGES`. The relying party's `ui_locales` come
 (a cookie of a day), then the browser's Accept-Language, then English. A login keeps a choice in place of `ui_locales`.
 """
 
+import gc
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -167,12 +168,16 @@ def spoken() -> Spoken:
     """Read all languages from the package, once. Raises ValueError if English is not whole."""
     english = english_phrases()
     found, left_out = {ENGLISH: _language(ENGLISH, english, english.texts)}, {}
-    for tag in LANGUAGES:
-        try:
-            if tag != ENGLISH:
-                found[tag] = _language(tag, translated_phrases(locale_of(tag), english.texts), english.texts)
-        except (ValueError, FileNotFoundError, UnknownLocaleError) as error:
-            left_out[tag] = str(error)
+    gc.disable()  # what reading a language leaves behind stays young, and `forget` frees it before the next one
+    try:
+        for tag in LANGUAGES:
+            try:
+                if tag != ENGLISH:
+                    found[tag] = _language(tag, translated_phrases(locale_of(tag), english.texts), english.texts)
+            except (ValueError, FileNotFoundError, UnknownLocaleError) as error:
+                left_out[tag] = str(error)
+    finally:
+        gc.enable()
     in_order = {tag: found[tag] for tag in sorted(found, key=lambda each: folded(found[each].writing.own_name))}
     return Spoken(in_order, left_out)
 

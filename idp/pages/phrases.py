@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gettext import c2py
 from importlib import resources
 from io import BytesIO
+from sys import intern
 from zlib import crc32
 
 from babel.messages.catalog import Catalog, Message
@@ -106,7 +107,7 @@ def _unvouched(message: Message) -> bool:
 
 def _by_key(message: Message, texts: Sequence[str]) -> dict[str, str]:
     """The texts by their keys."""
-    key = message.context or ""
+    key = intern(message.context or "")
     return {f"{key}.{place}": text for place, text in enumerate(texts)} if message.pluralizable else {key: texts[0]}
 
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from tests.benchmarks.border_persons import legal_vs_natural
 from tests.benchmarks.border_registers import providers_parallel
 from tests.benchmarks.border_stork import stork_vs_eidas
 from tests.benchmarks.measure import Figure, Report, Target
@@ -16,6 +17,7 @@ from tests.benchmarks.measure import Figure, Report, Target
 # `rounds` of one: the target, and the figures that explain it
 Measure = Callable[[int], tuple[Target, Sequence[Figure]]]
 MEASURES: Mapping[str, Measure] = {
+    "legal_vs_natural": legal_vs_natural,
     "providers_parallel": providers_parallel,
     "stork_vs_eidas": stork_vs_eidas,
 }
