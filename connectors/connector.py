@@ -96,6 +96,8 @@ class Examined:
     subject_format: str
     subject: str = field(repr=False)
     attributes: Mapping[str, tuple[str, ...]] = field(repr=False)
+    # of an attribute, whether it is there, not there or withheld, where the protocol says so
+    statuses: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connector(Protocol):

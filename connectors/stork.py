@@ -238,8 +238,9 @@ class StorkConnector:
             ),
         )
         shown = {uri: (*_shown(one.values),) for uri, one in said.items()}
-        name = frame.subject
-        return Examined(judged, name.name_format if name is not None else "", name.value if name is not None else "", shown)
+        name, statuses = frame.subject, {uri: one.status for uri, one in said.items()}
+        subject = (name.name_format, name.value) if name is not None else ("", "")
+        return Examined(judged, *subject, shown, statuses)
 
     def _attributes(self, ask: Ask) -> tuple[StorkAttributeRequest, ...]:
         """The identifier, what of the need STORK has, and the level."""

@@ -14,7 +14,6 @@ from policies.parties import StorkPeer
 _SUB_STATUSES = {
     "qaa": QAA_NOT_SUPPORTED,
     "requested_value": INVALID_ATTRIBUTE,
-    "requested_twice": INVALID_ATTRIBUTE,
     "requested_attributes": INVALID_ATTRIBUTE,
 }
 
@@ -55,6 +54,9 @@ def _check_country(request: StorkRequest, country: str, peer: StorkPeer) -> None
 
 
 def _check_attributes(request: StorkRequest) -> None:
+    if len({one.name for one in request.attributes}) != len(request.attributes):
+        detail = "an attribute that is asked for twice"
+        raise PeerRequestRefused("requested_twice", detail, saml_sub_status=INVALID_ATTRIBUTE)
     for one in request.attributes:
         if one.name not in ATTRIBUTES and one.required:
             detail = "an attribute that is required and that STORK does not have"

@@ -21,13 +21,16 @@ from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
 from policies.assurance import LEVELS_BY_NAME
 
-_Profile = Literal["saml2int", "eidas"]
+_Profile = Literal["saml2int", "eidas", "stork"]
 _Level = Literal["low", "substantial", "high"]
 _Algorithm = Literal["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"]
 _AS = f"What the files are: {', '.join(MessageKind)}."
 _ALG = f"The one algorithm that is registered: {', '.join(get_args(_Algorithm))}."
 _LOA = f"What must be reached: {', '.join(get_args(_Level))}."
 _PROFILE = f"How strict: {', '.join(get_args(_Profile))}."
+_ACS = "The address that received the response. Of a STORK request: where its answer goes."
+_TRUST = "Whose key signs the metadata, or over STORK the messages."
+_COUNTRY = "STORK: the country that answers, or of a request ours. Two capital letters."
 _AUDIENCE = "Whom it must be for: our entity id, client id or issuer."
 
 
@@ -42,14 +45,15 @@ def inspect(
     metadata: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The sender's, pinned: of logout and of queries.")
     ] = None,
-    trust: Annotated[Path | None, typer.Option(metavar="CERT.pem", help="Whose key signs the metadata.")] = None,
+    trust: Annotated[Path | None, typer.Option(metavar="CERT.pem", help=_TRUST)] = None,
     jwks: Annotated[Path | None, typer.Option(metavar="FILE", help="The issuer's keys, or the client's.")] = None,
     issuer: Annotated[str | None, typer.Option(metavar="ISS", help="The issuer, sign by sign.")] = None,
     client: Annotated[str | None, typer.Option(metavar="CLIENT_ID", help="The client whose assertion it is.")] = None,
     alg: Annotated[_Algorithm | None, typer.Option(metavar="ALG", help=_ALG)] = None,
     # for whom, and in answer to what
     audience: Annotated[str | None, typer.Option(metavar="URI", help=_AUDIENCE)] = None,
-    acs: Annotated[str | None, typer.Option(metavar="URL", help="The address that received the response.")] = None,
+    acs: Annotated[str | None, typer.Option(metavar="URL", help=_ACS)] = None,
+    country: Annotated[str | None, typer.Option(metavar="CC", help=_COUNTRY)] = None,
     destination: Annotated[str | None, typer.Option(metavar="URL", help="The address that received the message.")] = None,
     request_id: Annotated[str | None, typer.Option(metavar="ID", help="The request that it must answer.")] = None,
     nonce: Annotated[str | None, typer.Option(metavar="N", help="The nonce of the request.")] = None,

@@ -11,7 +11,7 @@ from connectors.formats.grammar import instant
 from connectors.profiles import Profile
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import MAX_TOKEN, VerificationKey, from_base64url
-from connectors.signatures.parse import Element, attributes, from_post, parse_message
+from connectors.signatures.parse import Element, attributes, from_post, parse_message, strict_base64
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.xmldsig import Shape
@@ -26,6 +26,7 @@ MAX_SIDE_FILE = 1024 * 1024
 # A form as it is sent: the name of a field, or a value in which base64 signs that no URL holds are escaped
 _NAMED = re.compile(rb"(?:\s*|[^<]*&)SAML(?:Response|Request)=")
 _ESCAPED = re.compile(rb"[A-Za-z0-9\s]*(?:%(?:2B|2F|3D|0D|0A)[A-Za-z0-9\s]*)+(?:&.*)?", flags=re.IGNORECASE | re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
 # An editor's line end after a token or a query
 LINE_END = 2
 
@@ -85,6 +86,17 @@ def read_side_file(path: Path, what: str) -> bytes:
     if not 0 < len(octets) <= MAX_SIDE_FILE:
         raise could_not(f"{what} {path} is empty, or larger than {MAX_SIDE_FILE} octets.")
     return octets
+
+
+def read_certificate(path: Path) -> bytes:
+    """DER of the one certificate in a PEM file. Raises `BrokerError`."""
+    found = _PEM.findall(read_side_file(path, "the certificate"))
+    if len(found) != 1:
+        raise could_not(f"{path} does not hold exactly one certificate in PEM.")
+    try:
+        return strict_base64("".join(found[0].decode("ascii", "replace").split()))
+    except ValueError:
+        raise could_not(f"{path} holds no certificate in PEM.") from None
 
 
 def read_keys(path: Path, alg: str) -> Sequence[VerificationKey]:

@@ -13,12 +13,16 @@ from connectors.node_request import check_relay_state
 from connectors.profiles import EIDAS, Profile
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request
 from connectors.signatures.pinned_keys import PinnedKey
-from connectors.signatures.shapes import LOGOUT_REQUEST, LOGOUT_RESPONSE, REQUEST
+from connectors.signatures.shapes import LOGOUT_REQUEST, LOGOUT_RESPONSE, REQUEST, STORK_REQUEST
 from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmldsig import Shape
+from connectors.stork_request_checks import receive_request as receive_stork_request
 from connectors.wire.names import samlp
 from idp.inspect.options import MessageKind
+from idp.protocols.stork.person import check_required
+from policies.catalogue import Catalogue
 from policies.errors import RequestRefused
+from policies.parties import StorkPeer
 
 OF_LOGOUT = "This message about signing out could not be accepted."
 
@@ -30,6 +34,8 @@ class Sender:
     entity_id: str
     keys: tuple[PinnedKey, ...] = field(repr=False)
     profile: Profile
+    # tried in turn where the profile refuses only an algorithm: a deviation of the registration
+    older: tuple[Profile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,48 @@ def node_request_judge(sender: Sender, asking: Asking, destination: str, left_op
     return _of_request(sender, judge, PeerRequestRefused.public, left_open)
 
 
+def stork_request_judge(
+    sender: Sender, peer: StorkPeer, destination: str, country: str, catalogue: Catalogue
+) -> MessageJudge:
+    """Judges an AuthnRequest of another country over STORK, as the frontend does. Raises `PeerRequestRefused`.
+
+    `country` is ours, whose citizen it has to be about.
+    """
+
+    def judge(signed: Signed, relay_state: str, now: int) -> MessageFacts:
+        check_relay_state(relay_state)
+        found = receive_stork_request(signed, here=destination, country=country, peer=peer, now=now)
+        check_required(found.attributes, catalogue)
+        facts = {
+            "id": found.request_id,
+            "issuer": found.issuer,
+            "issued": found.issue_instant,
+            "answer_to": found.acs_url,
+            "force_authentication": found.force_authentication,
+            "passive": found.is_passive,
+            "qaa": found.qaa,
+            "service": {
+                "name": found.provider_name,
+                "sector": found.sector or None,
+                "institution": found.institution or None,
+                "application": found.application or None,
+                "country": found.country or None,
+                "id": found.vidp.sp_id if found.vidp else None,
+            },
+            "shares": {
+                "sector": found.sector_share,
+                "cross_sector": found.cross_sector_share,
+                "cross_border": found.cross_border_share,
+            },
+            "citizen_country": (found.vidp.citizen_country if found.vidp else "") or None,
+            "attributes": {one.name: one.required for one in found.attributes},
+            "requested_values": {one.name: list(one.values) for one in found.attributes if one.values},
+        }
+        return MessageFacts(facts)
+
+    return _of_request(sender, judge, PeerRequestRefused.public, (), STORK_REQUEST)
+
+
 def _asked(found: AuthnRequestMessage | EidasRequest, answer_to: str) -> dict[str, object]:
     return {
         "id": found.request_id,
@@ -142,6 +190,8 @@ def _asked(found: AuthnRequestMessage | EidasRequest, answer_to: str) -> dict[st
     }
 
 
-def _of_request(sender: Sender, judge: Judge, public: str, left_open: Sequence[str]) -> MessageJudge:
+def _of_request(
+    sender: Sender, judge: Judge, public: str, left_open: Sequence[str], shape: Shape = REQUEST
+) -> MessageJudge:
     kind, open_ends = MessageKind.AUTHN_REQUEST, ("one-time use", *left_open)
-    return MessageJudge(kind, samlp("AuthnRequest"), "SAMLRequest", REQUEST, public, open_ends, sender, judge)
+    return MessageJudge(kind, samlp("AuthnRequest"), "SAMLRequest", shape, public, open_ends, sender, judge)

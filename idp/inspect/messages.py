@@ -10,10 +10,12 @@ from connectors.signatures.parse import MAX_PARAMETER, from_post, parse_canonica
 from connectors.signatures.redirect import MESSAGES, verify_query
 from connectors.signatures.verification_result import Signed
 from connectors.signed_messages import signed_root
+from connectors.stork import OLD_ALGORITHMS
 from idp.inspect.message_files import LINE_END, Question, XmlInspector, issued_in, one_line, parameter
 from idp.inspect.message_judges import MessageFacts, MessageJudge
 from idp.inspect.options import MessageKind
 from idp.inspect.result import Accepted, Inspector
+from policies.deviations import SHA1_SIGNATURE
 from policies.errors import AssertionRejected, SignatureInvalid
 
 
@@ -29,8 +31,21 @@ class MessageInspector(XmlInspector):
     def inspect(self, octets: bytes, digest: str) -> Accepted:
         """See `Inspector`."""
         question = self.question(octets)
-        signed = signed_root(question.octets, question.keys, question.shape, question.profile)
-        return _accepted(self._judge, self._judge.kind, self._judge.judge(signed, "", self._now), digest)
+        signed, deviations = self._verified(question)
+        found = self._judge.judge(signed, "", self._now)
+        if deviations:
+            found = MessageFacts({**found.facts, "deviations": deviations}, found.values)
+        return _accepted(self._judge, self._judge.kind, found, digest)
+
+    def _verified(self, question: Question) -> tuple[Signed, list[str]]:
+        """By today's algorithms, or by those that the sender's registration lets pass, which are then named."""
+        older = self._judge.sender.older
+        try:
+            return signed_root(question.octets, question.keys, question.shape, question.profile), []
+        except SignatureInvalid as error:
+            if error.check not in OLD_ALGORITHMS or not older:
+                raise
+            return signed_root(question.octets, question.keys, question.shape, older[0]), [SHA1_SIGNATURE]
 
     def question(self, octets: bytes) -> Question:
         """See `XmlInspector`."""

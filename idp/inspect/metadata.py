@@ -1,6 +1,5 @@
 """Signed metadata in a file, judged as `Peers` judges fetched metadata: by a certificate from another source."""
 
-import re
 from collections.abc import Mapping
 from hashlib import sha256
 
@@ -22,19 +21,18 @@ from connectors.metadata.judgement import (
 )
 from connectors.metadata.signers import metadata_keys
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.signatures.parse import MAX_METADATA, parse_canonical, strict_base64
+from connectors.signatures.parse import MAX_METADATA, parse_canonical
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import md
 from idp.application.load import load_all
-from idp.inspect.message_files import Question, XmlInspector, read_side_file
+from idp.inspect.message_files import Question, XmlInspector, read_certificate
 from idp.inspect.options import PROFILES, Options, could_not, given
 from idp.inspect.result import Accepted
 from policies.parties import Peer
 
 _ROLES: Mapping[Role, str] = {"proxy": md("IDPSSODescriptor"), "connector": md("SPSSODescriptor")}
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
 
 
 # The words for checks that are not made by hand, without a registration
@@ -59,7 +57,8 @@ class MetadataInspector(XmlInspector):
             if self._peer is not None:
                 self._keys = metadata_keys(self._peer, EIDAS)
             else:
-                self._keys = (key_of_certificate(_certificate(options), self._profile, tolerance(self._profile)),)
+                pinned = read_certificate(given(options.trust))
+                self._keys = (key_of_certificate(pinned, self._profile, tolerance(self._profile)),)
         except ValueError as error:
             raise could_not(f"the certificate cannot be used: {error}.") from None
         self._pki = pki_of(self._peer, EIDAS) if self._peer is not None else None
@@ -144,14 +143,3 @@ def _registered(options: Options) -> tuple[Peer, bool, int]:
     if options.party not in named:
         raise could_not(f"the configuration has no country's node {options.party!r}: {', '.join(named) or 'none at all'}.")
     return named[options.party], settings.demo, settings.metadata_max_days * DAY
-
-
-def _certificate(options: Options) -> bytes:
-    """DER of the one certificate in the PEM file of `--trust`."""
-    found = _PEM.findall(read_side_file(given(options.trust), "the certificate"))
-    if len(found) != 1:
-        raise could_not(f"{options.trust} does not hold exactly one certificate in PEM.")
-    try:
-        return strict_base64("".join(found[0].decode("ascii", "replace").split()))
-    except ValueError:
-        raise could_not(f"{options.trust} holds no certificate in PEM.") from None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.profiles import EIDAS, SAML2INT, STORK, Profile
 from idp.ledger.operator_records import MAX_REASON, is_reason
 from policies.assurance import LevelOfAssurance
 from policies.errors import BrokerError
@@ -45,6 +45,7 @@ class Options:
     destination: str | None = None
     audience: str | None = None
     acs: str | None = None
+    country: str | None = None
     request_id: str | None = None
     sp_key: Path | None = None
     minimum_loa: LevelOfAssurance | None = None
@@ -71,7 +72,7 @@ class Options:
         return tuple(word for word, name in open_ends.items() if getattr(self, name) is None)
 
 
-PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (SAML2INT, EIDAS)}
+PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (SAML2INT, EIDAS, STORK)}
 _SAML = frozenset({"profile"})
 # Another implementation reads XML, and the signatures that stand in it
 _XML = _SAML | {"second_opinion"}
@@ -95,6 +96,15 @@ _BY_HAND: Mapping[MessageKind, tuple[frozenset[str], frozenset[str]]] = {
     ),
     MessageKind.CLIENT_ASSERTION: (frozenset({"jwks", "client", "audience", "alg"}), _SAML),
 }
+# STORK has no metadata: its keys and names are given one by one
+_OF_STORK = frozenset({"profile", "trust", "issuer", "acs", "country"})
+_STORK_BY_HAND: Mapping[MessageKind, tuple[frozenset[str], frozenset[str]]] = {
+    MessageKind.RESPONSE: (
+        _OF_STORK | {"audience"},
+        _OF_RESPONSE | _DECRYPTING | {"second_opinion", "sp_key", "config"},
+    ),
+    MessageKind.AUTHN_REQUEST: (_OF_STORK | {"destination"}, frozenset({"second_opinion"})),
+}
 _CONFIGURED: Mapping[MessageKind, frozenset[str]] = {
     MessageKind.RESPONSE: _FROM | _XML | _OF_RESPONSE | _DECRYPTING,
     MessageKind.METADATA: _FROM | _XML,
@@ -103,7 +113,7 @@ _CONFIGURED: Mapping[MessageKind, frozenset[str]] = {
     MessageKind.CLIENT_ASSERTION: _FROM,
 }
 
-_NEVER_EMPTY = ("audience", "acs", "issuer", "client", "destination", "request_id", "nonce")
+_NEVER_EMPTY = ("audience", "acs", "country", "issuer", "client", "destination", "request_id", "nonce")
 
 
 def check(options: Options) -> None:
@@ -115,6 +125,10 @@ def check(options: Options) -> None:
         if kind not in _CONFIGURED:
             raise could_not(f"a configuration says nothing of `--as {kind}` yet: give the expectation by hand.")
         required, taken = frozenset({"config", "party"}), _CONFIGURED[kind]
+    elif options.profile == STORK.name:
+        if kind not in _STORK_BY_HAND:
+            raise could_not(f"STORK has no `{kind}`: it has {' and '.join(_STORK_BY_HAND)}.")
+        required, taken = _STORK_BY_HAND[kind]
     else:
         required, taken = _BY_HAND[kind]
     if missing := required - given:

@@ -17,33 +17,36 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.peers import PeerInUse, Peers, in_use
 from connectors.metadata.pinned_provider import pinned_provider
-from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.profiles import EIDAS, SAML2INT, STORK, Profile
 from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.parse import MAX_PARAMETER, attributes, from_post, parse_metadata
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE, OR_ENCRYPTED, RESPONSE
 from connectors.signatures.signer import DecryptionKey, NoSigner
 from connectors.signatures.xmldsig import Shape
+from connectors.stork import StorkConnector, keys_now, pinned_keys
 from connectors.wire.names import UNSPECIFIED, saml
 from idp.application.load import load_all
 from idp.config.settings import Settings
 from idp.inspect.decryption_guard import Guard, Guarded, key_by_hand, keys_of_configuration
-from idp.inspect.message_files import Question, XmlInspector, parameter, peek, read_side_file
+from idp.inspect.message_files import Question, XmlInspector, parameter, peek, read_certificate, read_side_file
 from idp.inspect.options import Options, could_not, given
 from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, MessageStatement
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.login.bodies import body_entity_id
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.protocols.saml.service_provider import decryption_ring
+from idp.protocols.stork.person import NAME as OVER_STORK
 from idp.store.engine import disposed, open_engine
 from idp.store.migrate import assert_current
 from idp.store.peer_copies import StoredCopies
-from idp.system.addresses import acs_url, entity_id, node_acs_url, node_entity_id
+from idp.system.addresses import acs_url, entity_id, node_acs_url, node_entity_id, stork_acs_url, stork_entity_id
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import STANDARD, Catalogue
 from policies.errors import AssertionRejected, Misconfigured
-from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
-from policies.persons import PersonKind
+from policies.load.ladders import shipped
+from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, StorkPeer, SubjectNamespace
+from policies.persons import EVERYBODY, PersonKind
 
 # A SAML response in a file, judged by the connector of its profile: the code that a login runs.
 #
@@ -55,7 +58,7 @@ OPEN_ENDS = {"request id": "request_id", "minimum level": "minimum_loa"}
 
 
 class ExaminingConnector(Protocol):
-    """A connector of SAML: `SamlConnector` or `EidasConnector`."""
+    """A connector of SAML: `SamlConnector`, `EidasConnector` or `StorkConnector`."""
 
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         """Does as `receive`; the result has the message's own names, too."""
@@ -127,6 +130,7 @@ class ResponseInspector(XmlInspector):
             "authenticated": assertion.authenticated_at,
             "ends": assertion.not_on_or_after,
             "deviations": list(assertion.deviations),
+            **({"attribute_statuses": dict(found.statuses)} if found.statuses else {}),
             **({} if assertion.kind is PersonKind.NATURAL else {"person": assertion.kind}),
         }
         statement = MessageStatement(assertion.issuer, found.subject_format, found.subject, loa, said)
@@ -147,17 +151,19 @@ def response_inspector(options: Options, clock: Callable[[], int], stack: ExitSt
     """The inspector with everything prepared. Raises `BrokerError` and `Misconfigured`; `stack` closes what was opened."""
     if options.party is not None:
         return ResponseInspector(_configured(options, clock, stack), options)
-    metadata = read_side_file(given(options.idp_metadata), "the metadata")
+    over_stork = options.profile == STORK.name
+    source = given(options.trust if over_stork else options.idp_metadata)
+    metadata = read_certificate(source) if over_stork else read_side_file(source, "the metadata")
     unwrappers: tuple[DecryptionKey, ...] = ()
     if options.sp_key is not None:
         unwrappers = (key_by_hand(options.sp_key, options, clock, stack),)
     elif options.unsafe_decrypt:
         raise could_not("--unsafe-decrypt is for the keys of a configuration, and none is given.")
-    make = _eidas_by_hand if options.profile == EIDAS.name else _saml_by_hand
+    make = {EIDAS.name: _eidas_by_hand, STORK.name: _stork_by_hand}.get(options.profile or "", _saml_by_hand)
     try:
         return ResponseInspector(make(metadata, options, unwrappers), options)
     except (ValueError, AssertionRejected) as error:
-        raise could_not(f"the metadata {options.idp_metadata} cannot be used: {error}") from None
+        raise could_not(f"{source} cannot be used: {error}") from None
     except Misconfigured as error:
         raise could_not(" ".join(problem.what for problem in error.problems)) from None
 
@@ -215,7 +221,46 @@ def _eidas_judge(
     return ResponseJudge(connector, provider.provider_id, EIDAS, guard, keys, ENCRYPTED_RESPONSE, open_ends)
 
 
-def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | None = None) -> IdentityProvider:
+def _stork_by_hand(certificate: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> ResponseJudge:
+    issuer, country = EntityId(given(options.issuer)), given(options.country)
+    peer = StorkPeer(issuer, country, issuer, (certificate,), Source("--trust", 1))
+    levels = {qaa: level for qaa, level in shipped()[OVER_STORK].levels.items() if qaa.isdigit()}
+    provider = replace(
+        _provider(issuer, b"", "post", peer), protocol=OVER_STORK, assurance=levels, ladder=OVER_STORK, persons=EVERYBODY
+    )
+    here = (given(options.audience), given(options.acs))
+    return _stork_judge(provider, here, unwrappers, left_open=("receiving country", "kinds of person"))
+
+
+def _stork_judge(
+    provider: IdentityProvider,
+    here: tuple[str, str],
+    unwrappers: tuple[DecryptionKey, ...],
+    *,
+    country: str | None = None,
+    catalogue: Catalogue = STANDARD,
+    left_open: tuple[str, ...] = (),
+) -> ResponseJudge:
+    """The judge of the answers of a country that speaks STORK, whose keys are pinned. `here` is as of `_eidas_judge`."""
+    connector = StorkConnector(
+        provider=provider,
+        entity_id=here[0],
+        acs_url=here[1],
+        signer=NoSigner(),
+        unwrappers=unwrappers,
+        country=country,
+        catalogue=catalogue,
+    )
+    peer = provider.peer
+    if not isinstance(peer, StorkPeer):
+        raise could_not(f"{provider.provider_id} does not speak STORK.")
+    pinned, guard = pinned_keys(peer), _guard(unwrappers)
+    return ResponseJudge(
+        connector, provider.provider_id, STORK, guard, lambda now: keys_now(peer, pinned, now), OR_ENCRYPTED, left_open
+    )
+
+
+def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | StorkPeer | None = None) -> IdentityProvider:
     """A registration with the eIDAS URIs as its table of levels, and no table of attributes."""
     return IdentityProvider(
         provider_id=BY_HAND,
@@ -243,15 +288,17 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
         raise could_not(f"the configuration has no provider {options.party!r}: {known}.")
     if provider.openid is not None:
         raise could_not(f"{provider.provider_id} speaks OpenID Connect: `ciconia inspect id-token` judges what it sent.")
-    if provider.protocol == "stork":
-        raise could_not(f"{provider.provider_id} speaks STORK, whose answers a sign-in alone judges: see the log.")
-    profile = EIDAS if provider.protocol == "eidas" else SAML2INT
+    profile = {"eidas": EIDAS, OVER_STORK: STORK}.get(provider.protocol, SAML2INT)
     if options.profile not in (None, profile.name):
         raise could_not(f"{provider.provider_id} is asked in the profile {profile.name}.")
-    if provider.protocol != "eidas":
-        held = decryption_ring(provider, keys)
+    if profile is not EIDAS:
+        held = keys.saml_encryption if profile is STORK else decryption_ring(provider, keys)
         ours = () if held is None else held.published(clock())
         unwrappers = keys_of_configuration(ours, settings, options, clock, stack)
+        if profile is STORK:
+            here = (stork_entity_id(settings.issuer), stork_acs_url(settings.issuer))
+            ends, catalogue = settings.country, configuration.catalogue
+            return _stork_judge(provider, here, unwrappers, country=ends, catalogue=catalogue)
         judge = _saml_judge(provider, entity_id(settings.issuer), acs_url(settings.issuer), unwrappers)
         bodies = configuration.bodies.values() if provider.saml.speaks_for else ()
         return replace(judge, bodies=frozenset(body_entity_id(settings.issuer, one) for one in bodies))

@@ -10,12 +10,12 @@ from connectors.deviations import tolerance
 from connectors.formats.eidas.metadata import Expected, PeerFacts, read_pinned_peer
 from connectors.formats.metadata import read_participant
 from connectors.formats.service_provider import read_service_provider
-from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.profiles import EIDAS, SAML2INT, STORK, STORK_SHA1, Profile
 from connectors.request_checks import Asking
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.wire.names import POST
 from idp.application.load import load_all
-from idp.inspect.message_files import read_side_file
+from idp.inspect.message_files import read_certificate, read_side_file
 from idp.inspect.message_judges import (
     MessageJudge,
     Sender,
@@ -23,13 +23,17 @@ from idp.inspect.message_judges import (
     logout_request_judge,
     logout_response_judge,
     node_request_judge,
+    stork_request_judge,
 )
 from idp.inspect.options import PROFILES, MessageKind, Options, could_not, given
 from idp.inspect.response_judges import held_peers
 from idp.protocols.eidas.proxy_service import proxy_here
 from idp.protocols.eidas.receiving_node import known_peers
+from idp.system.addresses import stork_sso_url
+from policies.catalogue import STANDARD, Catalogue
+from policies.deviations import SHA1_SIGNATURE
 from policies.errors import AssertionRejected
-from policies.parties import NodeId, Peer
+from policies.parties import EntityId, NodeId, Source, StorkPeer
 
 
 def judge_of(options: Options, stack: ExitStack) -> MessageJudge:
@@ -37,6 +41,8 @@ def judge_of(options: Options, stack: ExitStack) -> MessageJudge:
     if options.kind is MessageKind.AUTHN_REQUEST:
         if options.party is not None:
             return _configured(options, stack)
+        if options.profile == STORK.name:
+            return _stork_by_hand(options)
         return _asking(read_side_file(given(options.sp_metadata), "the metadata"), options)
     metadata = read_side_file(given(options.metadata), "the metadata")
     request, response = _of_logout(metadata, options)
@@ -92,14 +98,30 @@ def _configured(options: Options, stack: ExitStack) -> MessageJudge:
     if node is None:
         known = ", ".join(configuration.nodes) or "none at all"
         raise could_not(f"the configuration has no node {options.party!r} that asks: {known}.")
-    if not isinstance(node.peer, Peer):
-        raise could_not(f"{node.node_id} speaks STORK, whose requests a sign-in alone judges: see the log.")
+    if isinstance(node.peer, StorkPeer):
+        if options.kind is MessageKind.REDIRECT or options.profile not in (None, STORK.name):
+            raise could_not(f"{node.node_id} speaks STORK, by POST: judge its messages by --as authn-request.")
+        catalogue = configuration.catalogue
+        return _over_stork(node.peer, stork_sso_url(settings.issuer), settings.country, catalogue, options.now)
     if options.profile not in (None, EIDAS.name):
         raise could_not(f"{node.node_id} asks in the profile {EIDAS.name}.")
     peers = held_peers(settings, known_peers(configuration), keys.ledger, stack, role="connector")
     peer = peers.current(node.peer.entity_id, options.now)
     sender = Sender(node.peer.entity_id, peer.signing_keys(options.now), EIDAS)
     return node_request_judge(sender, _node(peer.facts), proxy_here(settings.issuer).sso_url, ())
+
+
+def _stork_by_hand(options: Options) -> MessageJudge:
+    """The judge for a country that speaks STORK, by its pinned key. `acs` is where its answers go, `country` is ours."""
+    pinned = (read_certificate(given(options.trust)),)
+    peer = StorkPeer(EntityId(given(options.issuer)), "", given(options.acs), pinned, Source("--trust", 1))
+    return _over_stork(peer, given(options.destination), given(options.country), STANDARD, options.now)
+
+
+def _over_stork(peer: StorkPeer, destination: str, country: str, catalogue: Catalogue, now: int) -> MessageJudge:
+    older = (STORK_SHA1,) if SHA1_SIGNATURE in peer.deviations else ()
+    sender = Sender(peer.entity_id, _keys(peer.certificates, STORK, now), STORK, older)
+    return stork_request_judge(sender, peer, destination, country, catalogue)
 
 
 def _node(facts: PeerFacts) -> Asking:
@@ -114,7 +136,7 @@ def _keys(certificates: Iterable[bytes], profile: Profile, now: int) -> tuple[Pi
     except ValueError as error:
         raise _unusable(error) from None
     if not (found := tuple(key for key in keys if key.in_force(now))):
-        raise could_not("no certificate of the metadata is within its dates.")
+        raise could_not("no certificate of the sender is within its dates.")
     return found
 
 

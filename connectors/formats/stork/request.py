@@ -222,8 +222,6 @@ def _read_asked(element: Element | None) -> tuple[StorkAttributeRequest, ...]:
     reader.end()
     if not 0 < len(found) <= MAX_ATTRIBUTES:
         raise AssertionRejected("requested_attributes", f"a request for no attributes, or for more than {MAX_ATTRIBUTES}")
-    if len({one.name for one in found}) != len(found):
-        raise AssertionRejected("requested_twice", "an attribute that is asked for twice")
     return tuple(found)
 
 

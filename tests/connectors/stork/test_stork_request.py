@@ -48,7 +48,6 @@ def test_what_we_ask_is_valid_and_is_read_again_as_it_was(asked: StorkRequest) -
         (INFORMATION, "", "sp_information"),
         ("<storkp:SPID>STORKHAVEN</storkp:SPID>", "", "sp_information"),
         (INFORMATION, INFORMATION * 2, "unknown_element"),
-        ("surname", "eIdentifier", "requested_twice"),
         (">18<", ">eighteen<", "requested_value"),
         ("attrname-format:uri", "attrname-format:basic", "name_format"),
         (' ProviderName="City of Storkhaven"', "", "missing_attribute"),

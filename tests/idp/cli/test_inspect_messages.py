@@ -168,4 +168,4 @@ def test_a_nodes_request_is_judged_by_the_rules_of_a_sending_node(tmp_path: Path
 
 def test_a_node_whose_certificates_have_ended_sends_nothing(tmp_path: Path) -> None:
     result = inspect("file", *of_a_node(tmp_path, "authn-request", at=NOW + 1001 * node.DAY))
-    assert (result.exit_code, "no certificate of the metadata is within its dates" in result.stdout) == (2, True)
+    assert (result.exit_code, "no certificate of the sender is within its dates" in result.stdout) == (2, True)

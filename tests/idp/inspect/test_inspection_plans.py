@@ -12,6 +12,8 @@ from connectors.checks import (
     OPINION_CHECKS,
     REQUEST_CHECKS,
     SAML_CHECKS,
+    STORK_CHECKS,
+    STORK_REQUEST_CHECKS,
     X509_CHECKS,
 )
 from connectors.profiles import SAML2INT
@@ -25,8 +27,8 @@ from idp.inspect.tokens import OPEN_ENDS as OF_ID_TOKEN
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
 from tests.errors_page import page_texts
 
-# Nobody's fault and no step's: nothing is ticked. The last two are of questions and of signed queries.
-IN_NO_STEP = {"unforeseen", "assurance_unreachable", "deflate"}
+# Nobody's fault and no step's: nothing is ticked. The others are of questions, of signed queries and of our own answers.
+IN_NO_STEP = {"unforeseen", "assurance_unreachable", "deflate", "required_attribute"}
 OF_METADATA = {
     "metadata_key",
     "metadata_entity",
@@ -66,7 +68,7 @@ def test_no_check_stands_in_two_steps() -> None:
 
 
 def test_every_check_stands_in_the_plan_of_its_kind() -> None:
-    assert set(checks_of(MessageKind.RESPONSE)) == {*ALL_CHECKS, *EIDAS_CHECKS} - IN_NO_STEP
+    assert set(checks_of(MessageKind.RESPONSE)) == {*ALL_CHECKS, *EIDAS_CHECKS, *STORK_CHECKS} - IN_NO_STEP
     assert set(checks_of(MessageKind.ID_TOKEN)) == set(ID_TOKEN_CHECKS)
     assert set(checks_of(MessageKind.METADATA)) == ({*_BEFORE_MEANING} - NOT_OF_METADATA) | OF_METADATA | {"time"}
     assert set(checks_of(MessageKind.CLIENT_ASSERTION)) == set(CLIENT_ASSERTION_CHECKS)
@@ -75,7 +77,7 @@ def test_every_check_stands_in_the_plan_of_its_kind() -> None:
     of_logout = _OF_MESSAGES | _GRAMMAR | {*LOGOUT_CHECKS, "status_detail", "encrypted_id"}
     assert set(checks_of(MessageKind.LOGOUT_REQUEST)) == of_logout - of_both
     assert set(checks_of(MessageKind.LOGOUT_RESPONSE)) == of_logout - of_request
-    assert set(checks_of(MessageKind.AUTHN_REQUEST)) == _OF_MESSAGES | _GRAMMAR | _OF_REQUESTS
+    assert set(checks_of(MessageKind.AUTHN_REQUEST)) == _OF_MESSAGES | _GRAMMAR | _OF_REQUESTS | {*STORK_REQUEST_CHECKS}
     of_queries = (of_logout | _OF_REQUESTS | {"deflate", "relay_state"}) - _XML_SIGNATURE
     assert set(checks_of(MessageKind.REDIRECT)) == of_queries
     assert set(OPINION.checks.split()) == set(OPINION_CHECKS)

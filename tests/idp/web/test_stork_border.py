@@ -2,6 +2,8 @@
 
 import base64
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any  # JSON
 
 import pytest
 from lxml import etree
@@ -11,6 +13,7 @@ from connectors.formats.stork.registry import BASE
 from idp.keys.file import FileSigner, load_signer, load_unwrapper
 from tests.connectors import forge
 from tests.connectors.stork.test_stork_connector import OLD
+from tests.idp.cli.inspecting import inspect, only
 from tests.idp.staging import Clock, opened
 from tests.idp.web.finland import ORGANIZATION
 from tests.idp.web.stage import Stage
@@ -128,6 +131,31 @@ def test_a_citizen_signs_in_across_a_stork_border_and_only_the_need_goes_on(visi
     claims = visitor.userinfo(str(tokens["access_token"])).json
     assert claims["age_over_18"] is True
     assert "family_name" not in claims
+
+
+def test_inspect_judges_each_message_as_the_registrations_do(
+    visitor: Visitor, citizen: Browser, border: StorkStage, tmp_path: Path
+) -> None:
+    question = asked(visitor)
+    sent = citizen.decides(informed(citizen, question))
+
+    def judged(fields: Mapping[str, str], name: str, folder: Path, *more: str) -> dict[str, Any]:
+        (tmp_path / name).write_text(fields[name])
+        by_registration: list[str | Path] = ["--config", folder, "--at", str(int(border.clock())), "--json", *more]
+        found = only(inspect(tmp_path / name, *by_registration)).whole
+        assert found["accepted"], found["error"]
+        message = found["message"]
+        assert isinstance(message, dict)
+        return message
+
+    request = judged(question.fields, "SAMLRequest", border.node.folder, "--as", "authn-request", "--from", "nl-stork")
+    assert (request["citizen_country"], request["qaa"]) == ("EE", "3")
+    assert request["service"]["id"] == "STORKHAVEN"
+    for_the_record = ["--unsafe-decrypt", "--reason", "a test"]
+    answer = judged(
+        sent.fields, "SAMLResponse", border.receiving, "--as", "response", "--from", "ee-stork", *for_the_record
+    )
+    assert answer["attribute_statuses"][f"{BASE}eIdentifier"] == "Available"
 
 
 def test_a_citizen_who_leaves_at_home_is_told_so_at_the_city(visitor: Visitor, citizen: Browser) -> None:
