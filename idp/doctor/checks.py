@@ -27,7 +27,7 @@ from idp.doctor.own_node import own_node, published
 from idp.doctor.page_owner import owner, theme
 from idp.doctor.policy import catalogues, policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
-from idp.doctor.registers import registers
+from idp.doctor.registers import pinned_registers, registers
 from idp.doctor.registrations import presence, registrations
 from idp.doctor.switches import deviations, disowned, switches
 from idp.doctor.witness import witness
@@ -83,6 +83,7 @@ OFFLINE: dict[str, Check] = {
     "keys": keys,
     "certificates": certificates,
     "pinned metadata": pinned,
+    "pinned registers": pinned_registers,
     "held metadata": held,
     "own node": own_node,
     "federations": federations,
@@ -115,7 +116,7 @@ def examine(
     if fetcher is not None:
         checks["valkey"] = partial(valkey, ask=True)
         checks["peers"] = partial(peers, fetcher=fetcher, clock=clock)
-        checks["registers"] = registers
+        checks["registers"] = partial(registers, fetcher=fetcher, clock=clock)
         checks["sectors"] = partial(sectors, fetcher=fetcher)
         checks["address"] = partial(address, fetcher=fetcher, clock=clock)
         checks["published metadata"] = partial(published, fetcher=fetcher, clock=clock)

@@ -105,8 +105,13 @@ def _provider(case: Examination, provider: IdentityProvider) -> Iterator[DoctorF
             why = "Citizens, and our questions about them, would go there in the open, or nowhere."
             what = f"its {service} is {error.detail}"
             yield ERROR(file, service, what, why, f"{_ASK} Pin their metadata of today.")
-    ends = attributes(parse_metadata(provider.metadata)).get("validUntil", "")
-    if ends and (seconds := _instant(ends)) is not None and seconds <= case.now:
+    yield from overdue(file, provider.metadata, case.now)
+
+
+def overdue(file: str, pinned: bytes, now: int) -> Iterator[DoctorFinding]:
+    """Finds pinned metadata whose end has come."""
+    ends = attributes(parse_metadata(pinned)).get("validUntil", "")
+    if ends and (seconds := _instant(ends)) is not None and seconds <= now:
         what = f"its validUntil was {written(seconds)}."
         why = "It is pinned, so it counts on; but its operator said that it would be true until then."
         yield WARNING(file, "validUntil", what, why, f"{_ASK} Pin their metadata of today.")

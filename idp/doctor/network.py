@@ -18,6 +18,7 @@ from idp.ledger.checkpoint import TreeHead, open_note
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.web.edge import OTHER_HOST, PLAIN_SCHEME
 from policies.errors import SignatureInvalid
+from policies.parties import Source
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 TIMEOUT = 10.0
@@ -53,9 +54,14 @@ def peers(case: Examination, fetcher: PageFetcher, clock: Callable[[], int]) -> 
         elif (fault := published_fault(case, peer, answer.body, clock())) is not None:
             what = f"what it publishes now is refused ({fault.check}): {fault.detail}"
             yield WARNING(peer.source, "metadata_url", what, _COPY, fault.mend)
-        if answer.time is not None and abs(off := answer.time - clock()) > EIDAS.skew:
-            what = f"its clock is {_apart(off)} ours; {EIDAS.skew} seconds are allowed."
-            yield ERROR(peer.source, "clock", what, _CLOCK_WHY, _TIME)
+        yield from clock_of(peer.source, answer.time, clock())
+
+
+def clock_of(source: Source, time: int | None, now: int) -> Iterator[DoctorFinding]:
+    """Compares the clock behind an answer with ours."""
+    if time is not None and abs(off := time - now) > EIDAS.skew:
+        what = f"its clock is {_apart(off)} ours; {EIDAS.skew} seconds are allowed."
+        yield ERROR(source, "clock", what, _CLOCK_WHY, _TIME)
 
 
 def address(case: Examination, fetcher: PageFetcher, clock: Callable[[], int]) -> Iterator[DoctorFinding]:
