@@ -100,6 +100,25 @@ def test_the_senders_key_may_come_as_a_subject_public_key_info(curve: int | str)
     assert opened(replace(GOOD, curve=curve, der=bytes)).startswith(b"<saml:Assertion")
 
 
+def in_both_forms(*, other: bool = False) -> Edit:
+    """The sender's key once more as a SubjectPublicKeyInfo, as the EU's node 2.9 writes it; or another key."""
+
+    def edit(holder: Element) -> None:
+        octets = base64.b64decode(part(holder, "PublicKey").text or "")
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), octets)
+        key = ec.generate_private_key(ec.SECP256R1()).public_key() if other else key
+        der = base64.encodebytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+        into("OriginatorKeyInfo", f"<dsig11:DEREncodedKeyValue>{der}</dsig11:DEREncodedKeyValue>")(holder)
+
+    return edit
+
+
+def test_the_senders_key_may_come_twice_and_two_keys_may_not() -> None:
+    assert opened(replace(GOOD, edit=in_both_forms())).startswith(b"<saml:Assertion")
+    error = refused(replace(GOOD, edit=in_both_forms(other=True)).element(), Counting())
+    assert (error.check, error.detail) == ("originator_key", "two keys")
+
+
 @pytest.mark.parametrize(
     "edit",
     [

@@ -8,7 +8,7 @@
     </xenc11:ConcatKDFParams>
   </xenc11:KeyDerivationMethod>
   <xenc:OriginatorKeyInfo>
-    <ds:KeyValue><dsig11:ECKeyValue>                                                 or dsig11:DEREncodedKeyValue
+    <ds:KeyValue><dsig11:ECKeyValue>                            or dsig11:DEREncodedKeyValue, or both of one key
       <dsig11:NamedCurve URI="urn:oid:1.2.840.10045.3.1.7"/>                         or another of the profile's
       <dsig11:PublicKey>04 || x || y</dsig11:PublicKey>
     </dsig11:ECKeyValue></ds:KeyValue>
@@ -34,7 +34,7 @@ from connectors.profiles import Profile
 from connectors.signatures.parse import Element, attributes
 from connectors.signatures.profile import DS
 from connectors.signatures.xmldsig import KEY_HINTS
-from connectors.signatures.xmlenc.algorithms import CONCAT_KDF, CURVES, DIGESTS, DSIG11, WRAP_OCTETS, XENC, XENC11
+from connectors.signatures.xmlenc.algorithms import CONCAT_KDF, CURVES, DER_KEY, DIGESTS, DSIG11, WRAP_OCTETS, XENC, XENC11
 from connectors.signatures.xmlenc.grammar import ID, NOTHING, algorithm, children, octets
 from policies.errors import AssertionRejected
 
@@ -45,7 +45,6 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 MAX_PARAMETER = 1 + 4 + 1024
 # A SubjectPublicKeyInfo on the longest of our curves has 158
 MAX_DER = 256
-_DER_KEY = f"{{{DSIG11}}}DEREncodedKeyValue"
 _UNCOMPRESSED = 4
 
 
@@ -71,7 +70,7 @@ def read_agreement(agreement: Element, wrap: Element, profile: Profile) -> Agree
     if len(agreement) > len(form):
         form.append((XENC, "RecipientKeyInfo"))
     derivation, originator, *recipient = children(agreement, "key_agreement", frozenset({"Algorithm"}), *form)
-    if any(hint.tag not in KEY_HINTS | {_DER_KEY} for info in recipient for hint in info.iterdescendants()):
+    if any(hint.tag not in KEY_HINTS | {DER_KEY} for info in recipient for hint in info.iterdescendants()):
         raise AssertionRejected("key_info", "a recipient with more than certificates, key values and names")
     digest, other_info = _derivation(derivation, profile)
     uri = algorithm(wrap, "key_wrap", profile.key_wraps & WRAP_OCTETS.keys())
@@ -106,10 +105,14 @@ def _whole_octets(bits: str) -> bytes:
 
 
 def _originator(info: Element, profile: Profile) -> EllipticCurvePublicKey:
-    """The sender's key, and nothing beside it."""
-    der = len(info) == 1 and info[0].tag == _DER_KEY
-    (value,) = children(info, "originator_key", ID, (DSIG11, "DEREncodedKeyValue") if der else (DS, "KeyValue"))
-    key = _der_key(octets(value, "originator_key")) if der else _point(value)
+    """The sender's key, and nothing beside it but the same key in its other form, as the EU's node 2.9 writes it."""
+    tags = [child.tag for child in info]
+    form = [(DS, "KeyValue"), (DSIG11, "DEREncodedKeyValue")]
+    values = children(info, "originator_key", ID, *(form[1:] if tags == [DER_KEY] else form[: len(tags) or 1]))
+    keys = [_der_key(octets(one, "originator_key")) if one.tag == DER_KEY else _point(one) for one in values]
+    key = keys[0]
+    if any(other.public_numbers() != key.public_numbers() for other in keys):
+        raise AssertionRejected("originator_key", "two keys")
     if key.curve.name not in profile.curves:
         raise AssertionRejected("originator_key", "a key on a curve that we do not take")
     return key

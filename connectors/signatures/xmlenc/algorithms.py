@@ -11,6 +11,8 @@ from connectors.wire.names import saml
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 DSIG11 = "http://www.w3.org/2009/xmldsig11#"
+# A public key as a SubjectPublicKeyInfo (XML Signature 1.1 §4.5.9)
+DER_KEY = f"{{{DSIG11}}}DEREncodedKeyValue"
 TYPE_ELEMENT = f"{XENC}Element"
 TYPE_ENCRYPTED_KEY = f"{XENC}EncryptedKey"
 ENCRYPTED_ASSERTION = saml("EncryptedAssertion")

@@ -45,6 +45,7 @@ from connectors.signatures.xmlenc.agreement import Agreed, read_agreement
 from connectors.signatures.xmlenc.algorithms import (
     CBC_BLOCK_OCTETS,
     CBC_KEY_OCTETS,
+    DER_KEY,
     DIGESTS,
     IV_OCTETS,
     KEY_OCTETS,
@@ -60,6 +61,8 @@ from connectors.signatures.xmlenc.grammar import ID, NOTHING, algorithm, childre
 from policies.deviations import AES_CBC
 from policies.errors import AssertionRejected
 
+# None is read. The EU's node writes the last
+_HINTS = KEY_HINTS | {DER_KEY}
 _RETRIEVAL = f"{{{DS}}}RetrievalMethod"
 _ENCRYPTED_KEY = f"{{{XENC}}}EncryptedKey"
 _AGREEMENT = f"{{{XENC}}}AgreementMethod"
@@ -151,7 +154,7 @@ def _key(key: Element, data_id: str) -> tuple[Element, Element | None, Element]:
     if info is not None and info.find(_AGREEMENT) is not None:
         (agreement,) = children(info, "key_agreement", ID, (XENC, "AgreementMethod"))
         return method, agreement, cipher
-    if info is not None and any(hint.tag not in KEY_HINTS for hint in info.iterdescendants()):
+    if info is not None and any(hint.tag not in _HINTS for hint in info.iterdescendants()):
         raise AssertionRejected("key_info", "a KeyInfo with more than certificates, key values and names")
     return method, None, cipher
 
