@@ -8,6 +8,14 @@ from policies.purposes import Basis
 
 
 @dataclass(frozen=True, slots=True)
+class WentShown:
+    """An attribute that went, in its form, and from whom it came."""
+
+    title: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseShown:
     """One release in words: names and forms, never values. `more` names what the service asked for and did not get so.
 
@@ -19,7 +27,7 @@ class ReleaseShown:
     purpose: Text
     basis: Basis
     when: str
-    went: tuple[Text, ...]
+    went: tuple[WentShown, ...]
     kept: tuple[WithheldItem, ...]
     more: tuple[Text, ...]
     file: str

@@ -20,6 +20,7 @@ from idp.pages.citizen_view import (
     MatchView,
     RecipientShown,
     ReleaseShown,
+    WentShown,
 )
 from idp.pages.countries_view import CountriesView, SchemeView
 from idp.pages.device_view import DeviceStep, DeviceView
@@ -467,7 +468,7 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         purpose=taken.purpose,
         basis=Basis.CONSENT,
         when=taken.when,
-        went=taken.went,
+        went=tuple(WentShown(title, Text("Population register of Storkhaven", "en")) for title in taken.went),
         kept=taken.kept,
         more=words.titles([AttributeName("birthdate")], STANDARD),
         file="/me/receipt.json?n=3",

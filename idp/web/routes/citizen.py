@@ -40,6 +40,7 @@ from idp.pages.citizen_view import (
     LinkShown,
     MatchView,
     ReleaseShown,
+    WentShown,
 )
 from idp.pages.views import PageKind, Text
 from idp.pages.wording import Wording
@@ -52,7 +53,7 @@ from idp.web.requests import cookies, query
 from idp.web.routes.receipt import file_headers
 from idp.web.site import page
 from policies.errors import NotFound, RequestRefused
-from policies.parties import ClientId, IdentityProvider, PurposeId, ServiceId
+from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId, RegisterId, ServiceId
 from policies.persons import ACTING
 from policies.purposes import AskMode, Basis
 
@@ -241,6 +242,18 @@ def named(site: CitySite, wording: Wording, client: str, purpose_id: str) -> tup
     )
 
 
+def came_from(site: CitySite, wording: Wording, entry: HistoryEntry) -> Iterator[tuple[str, Text]]:
+    """The source of each attribute of a release, in the record's order: its id, and its title while it is registered."""
+    decision, configuration = entry.decision, site.role.configuration
+    of_registers = dict(names_of({"names": decision.get("sources", ())}))
+    sign_in = configuration.providers.get(ProviderId(decision["source"]))
+    for name, _ in names_of(entry.sent):
+        register_id = of_registers.get(name, "")
+        found = configuration.registers.get(RegisterId(register_id)) if register_id else sign_in
+        source_id = register_id or decision["source"]
+        yield source_id, wording.text(found.title) if found else Text(source_id, "en")
+
+
 def _release(
     site: CitySite, wording: Wording, entry: HistoryEntry, service: Text, title: Text, *, stopped: bool
 ) -> ReleaseShown:
@@ -249,13 +262,14 @@ def _release(
     went = names_of(sent)
     weakened = [(name, form) for name, form in names_of({"names": decision["asked"]}) if dict(went).get(name, form) != form]
     unknown = tuple(Text(name, "en") for name in decision["unknown"])
+    sources = [title for _, title in came_from(site, wording, entry)]
     return ReleaseShown(
         number=entry.position,
         service=service,
         purpose=title,
         basis=Basis(sent["basis"]),
         when=wording.moment(sent["time"]),
-        went=wording.sent(went, site.catalogue) if not entry.unsent else (),
+        went=tuple(map(WentShown, wording.sent(went, site.catalogue), sources)) if not entry.unsent else (),
         kept=wording.withheld(names_of({"names": decision["withheld"]}), site.catalogue),
         more=(*wording.sent(weakened, site.catalogue), *unknown),
         acts=tuple(each for each in acts_on(sent["basis"]) if not stopped or each == DISOWNED),

@@ -23,7 +23,7 @@ from idp.pages.wording import Wording
 from idp.receipts.receipt_record import names_of, time_text
 from idp.web.city_site import CitySite, opened
 from idp.web.page_route import PageRoute
-from idp.web.routes.citizen import FILE_PATH, granted, named, remembered, visiting
+from idp.web.routes.citizen import FILE_PATH, came_from, granted, named, remembered, visiting
 from idp.web.routes.receipt import file_headers
 from idp.web.site import page
 from policies.parties import PurposeId
@@ -146,7 +146,10 @@ def _record(site: CitySite, wording: Wording, visit: OwnPageVisit, entry: Histor
     return {
         **found,
         "left": not entry.unsent,
-        "sent": [{"attribute": name, "form": form} for name, form in names_of(sent)],
+        "sent": [
+            {"attribute": name, "form": form, "source": source_id, "source_title": title.text}
+            for (name, form), (source_id, title) in zip(names_of(sent), came_from(site, wording, entry), strict=True)
+        ],
         "asked": [{"attribute": name, "form": form} for name, form in names_of({"names": decision["asked"]})],
         "asked_unknown": list(decision["unknown"]),
         "withheld": [{"attribute": name, "reason": why} for name, why in names_of({"names": decision["withheld"]})],

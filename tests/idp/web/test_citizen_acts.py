@@ -451,7 +451,8 @@ def test_one_file_has_all_that_is_kept_and_a_page_says_it(member: Member, stage:
     copy = json.loads(taken.text)
     act, permits = copy["records"][:2]
     assert (act["kind"], act["about"], permits["kind"]) == (OBJECTION, permits["record"], "release")
-    assert {"attribute": "birthdate", "form": "age_over(18)"} in permits["sent"]
+    of = {"source": "demo-ee", "source_title": permits["sent"][0]["source_title"]}
+    assert {"attribute": "birthdate", "form": "age_over(18)", **of} in permits["sent"]
     assert [one["service"] for one in copy["approvals"]] == ["library"]
     assert len(copy["records"]) == _newest(member.go("GET", "/me"))
     (erasure,) = (right for right in copy["rights"] if "art. 17" in right)

@@ -123,6 +123,19 @@ def test_a_register_vouches_for_residence_in_a_whole_login(made: Any, visitor: V
 
 
 @pytest.mark.spec("issue 33 item 3")
+def test_the_citizens_page_and_copy_say_from_whom_each_attribute_came(visitor: Visitor, tmp_path: Path) -> None:
+    with taking(visitor, tmp_path, sqlite(tmp_path)):
+        visitor.decides(visitor.question())
+        picker = visitor.go("POST", "/me/sign-in", fields={})
+        visitor.returns(visitor.signs_in(visitor.asked(login_of(picker))))
+        newest_first = visitor.go("GET", "/me").found("(//article)[1]//*[@class='source']//bdi/text()")
+        assert set(newest_first) == {"Population register of Storkhaven", "Demo sign-in of Estonia"}
+        sent = json.loads(visitor.go("GET", "/me/copy.json").text)["records"][0]["sent"]
+        assert {one["source_title"] for one in sent} == {*newest_first}
+        assert {one["attribute"] for one in sent if one["source"] == "population"} == {"address"}
+
+
+@pytest.mark.spec("issue 33 item 3")
 def test_nothing_that_a_register_says_or_is_handed_is_left_in_the_log(
     visitor: Visitor, logs: Lines, tmp_path: Path
 ) -> None:
