@@ -169,8 +169,8 @@ class FederationSources:
             if not waits:
                 (folder / WAITING).unlink(missing_ok=True)
             tidy(folder, self._seal)
-        note_fetch(folder, LastFetch(now))
         self._federations.look()
+        note_fetch(folder, LastFetch(now))
 
     def _held(self, federation: Federation, folder: Path) -> Index | None:
         """What a new copy may not be older than: the one that waits, else the one that counts."""

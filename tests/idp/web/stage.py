@@ -140,12 +140,15 @@ class Stage(Scene, LiveStage):
         # Its server saw the edit, so a folder that was in force before is taken up again
         read = replace(load_whole(folder)[0], since=EVER)
         self.other = application = Application(folder, clock=self.clock, read=read)
-        with serving(Server(application.asgi, listening := bind(HOST, 0))):
-            yield listening.getsockname()[1]
-        application.store.close()
-        history, ours = self.application.history, self.application.memory.now.bundle
-        if (newest := history.newest()) is not None and newest.digest != ours.digest:
-            history.put(ours, who="stage", now=self.clock(), before=newest)
+        try:
+            with serving(Server(application.asgi, listening := bind(HOST, 0))):
+                yield listening.getsockname()[1]
+        finally:
+            # Whatever became of it, the next broker finds the stage's own configuration in force
+            application.store.close()
+            history, ours = self.application.history, self.application.memory.now.bundle
+            if (newest := history.newest()) is not None and newest.digest != ours.digest:
+                history.put(ours, who="stage", now=self.clock(), before=newest)
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
