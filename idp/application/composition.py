@@ -31,10 +31,9 @@ from idp.monitoring.watched import Watched
 from idp.pages.languages import spoken
 from idp.pages.render import Pages
 from idp.ports import Commits
-from idp.protocols.cached_metadata import Published
-from idp.protocols.eidas.metadata import proxy_metadata
+from idp.protocols.eidas.own_metadata import own_metadata
 from idp.protocols.eidas.proxy_service import NAME, ProxyService, proxy_here
-from idp.protocols.eidas.receiving_node import METADATA_LIFE, about, receiving_metadata
+from idp.protocols.eidas.receiving_node import receiving_metadata
 from idp.protocols.eidas.role import NodeRole
 from idp.protocols.oidc import device_codes
 from idp.protocols.oidc.device import DeviceFrontend
@@ -249,8 +248,8 @@ def _city(parts: SiteParts) -> CitySite:
 
 def _node(parts: SiteParts) -> Site:
     settings, configuration, keys = parts.settings, parts.configuration, parts.keys
-    if settings.organization is None:
-        raise ValueError("load_all took a node without organization")
+    if (published := own_metadata(settings, configuration, keys)) is None:
+        raise ValueError("load_all took a node without organization or keys")
     role = NodeRole(
         tenant=settings.tenant,
         country=settings.country,
@@ -261,16 +260,6 @@ def _node(parts: SiteParts) -> Site:
         suspension=parts.suspension,
     )
     frontends = {name: make(parts, role) for name, make in NODE_FRONTENDS.items()}
-    ours = partial(
-        proxy_metadata,
-        here=proxy_here(settings.issuer),
-        country=settings.country,
-        organization=about(settings.organization),
-        keys=parts.node_keys,
-        providers=tuple(configuration.providers.values()),
-        catalogue=configuration.catalogue,
-    )
-    published = Published(ours, METADATA_LIFE, parts.node_keys.messages, parts.node_keys.metadata)
     published_to_providers = metadata_for_providers(settings, configuration, keys)
     return Site(
         tenant=settings.tenant,

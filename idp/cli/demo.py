@@ -5,7 +5,7 @@ import shlex
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -17,8 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from idp.cli.console import NO, doing, end, say, taken, trying, unwritable
-from idp.demo.border import Border
+from idp.demo.border import LANDS, Border
 from idp.demo.browser import WalkError
+from idp.demo.city import PERMIT
+from idp.demo.countries import COUNTRIES, CountryWalk, broken_ledgers, walk_countries
 from idp.demo.library import NAME
 from idp.demo.stage_servers import demo_database
 from idp.demo.templates import write_new
@@ -71,11 +73,16 @@ def demo(
     service: Annotated[
         CityService, typer.Option(help="With --once: where they sign in; `saml` is the library, which speaks SAML.")
     ] = CityService.PARKING,
+    countries: Annotated[
+        bool, typer.Option("--countries", help="Four countries that each speak another way, also for companies.")
+    ] = False,
 ) -> None:
     """Two demo countries, three nodes and a city, on this machine. Fresh keys on each run; nothing stays without --keep.
 
     Example: ciconia demo --once
     """
+    if countries and (show_values or upstream is not Upstream.SAML or service is not CityService.PARKING):
+        raise typer.BadParameter("--countries walks to one service: leave --upstream, --service and --show-values out.")
     if as_json and not once:
         raise typer.BadParameter(
             "--json is for --once, which ends. Without it the demo stays, and tells its address in text."
@@ -89,10 +96,17 @@ def demo(
         with (
             _folder(keep, as_json=as_json) as folder,
             _database(database, keep=keep is not None) as named,
-            _open(folder, fixed=not once, database=named, as_json=as_json) as border,
+            _open(folder, fixed=not once, database=named, as_json=as_json, countries=countries) as border,
         ):
             if not once:
-                _stay(border)
+                _stay(border, countries=countries)
+                return
+            if countries:
+                with doing(as_json=as_json) as told:
+                    walks = walk_countries(border, told)
+                    told("Checking the whole record of each node")
+                    broken = broken_ledgers(border)
+                _tell_countries(walks, broken, as_json=as_json)
                 return
             with doing(as_json=as_json) as told:
                 card = upstream is Upstream.OIDC
@@ -172,18 +186,24 @@ def _database(url: str, *, keep: bool) -> Iterator[str]:
 
 
 @contextmanager
-def _open(folder: Path, *, fixed: bool, database: str, as_json: bool) -> Iterator[Border]:
+def _open(folder: Path, *, fixed: bool, database: str, as_json: bool, countries: bool) -> Iterator[Border]:
+    lands = COUNTRIES if countries else LANDS
     with ExitStack() as stack:
         with doing(as_json=as_json) as told:
-            border = Border(folder, fixed=fixed, database=database, card=True, told=told)
+            border = Border(
+                folder, fixed=fixed, database=database, card=not countries, permit=countries, lands=lands, told=told
+            )
             stack.callback(border.close)
             border.open()
         yield border
 
 
-def _stay(border: Border) -> None:
-    """Prints one address, and stays until Ctrl-C."""
+def _stay(border: Border, *, countries: bool) -> None:
+    """Prints one address, or one for each country, and stays until Ctrl-C."""
     try:
+        if countries:
+            begin = f"{border.city_base}/{PERMIT}/login"
+            say("\n".join(f"{land.name} ({land.profile}): {begin}, and choose {land.name}" for land in border.lands))
         say(f"Open {border.city_base}/ in Chromium or Firefox (Safari keeps no Secure cookie on http). Ctrl-C ends it.")
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -210,6 +230,29 @@ REASONS = {
     "other_category": "the service's entity categories have no place for it",
     "purpose_not_registered": "this purpose is not registered for the service",
 }
+
+
+def _tell_countries(walks: Sequence[CountryWalk], broken: Sequence[str], *, as_json: bool) -> None:
+    """Prints how each walk ended, and ends the command with 1 unless all is as it has to be."""
+    ok = not broken and not any(one.faults for one in walks)
+    if as_json:
+        print(json.dumps({"ok": ok, "countries": [one.as_json() for one in walks]}))
+    for one in walks:
+        who = f"{one.land.name} ({one.land.profile}), {PERSONS[one.person]}"
+        for fault in one.faults:
+            say(f"{who}: {fault}", error=True)
+        if not as_json and one.walked is not None and not one.faults:
+            came, gone = (", ".join(map(_title, names)) for names in (one.walked.arrived, sorted(one.walked.released)))
+            say(f"{who}\n  its node sent: {came}\n  the service got: {gone}")
+    for host in broken:
+        say(f"The record of {host} does not verify.", error=True)
+    if not ok:
+        raise typer.Exit(NO)
+    if not as_json:
+        say(f"All {len(walks)} sign-ins ended as they have to, and the record of each node verifies.")
+
+
+PERSONS = {"natural": "a citizen for themself", "representative": "the same for their company"}
 
 
 def _tell(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None) -> None:

@@ -97,6 +97,8 @@ class Settings(ProcessSettings):
     role: Literal["city", "node"] = Field(default="city", description='Write "city" or "node".')
     # the country of this node, for eIDAS; "" where it takes no part in that
     country: types.CountryCode = ""
+    # The newest version of the eIDAS protocol that the node's metadata names
+    protocol_version: Literal["1.4", "1.3", "1.2"] = Field(default="1.4", description='Write "1.4", "1.3" or "1.2".')
     organization: types.Organization | None = Field(
         default=None, description="Write [organization] with name, url, support and technical, each a text."
     )

@@ -1,8 +1,8 @@
-"""A border on loopback: two countries, each with an identity provider and a sending node; a receiving node, and a city.
+"""A border on loopback: countries, each with an identity provider and a sending node; a receiving node, and a city.
 
-The three nodes are the same program, each with its own configuration, keys, database and ledger. They know each other by
-signed metadata alone, which each fetches from the others; the registrations name its digest, so that nobody must approve it
-before the first login.
+The nodes are the same program, each with its own configuration, keys, database and ledger. Those of eIDAS know each other
+by signed metadata alone, which each fetches from the others; the registrations name its digest, so that nobody must approve
+it before the first login. STORK has no metadata: there the certificates are pinned.
 """
 
 import json
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from idp.application.app import Application
 from idp.application.load import load_all
 from idp.config.settings import load_settings
 from idp.demo.citizens import BULGARIANS, CARD_HOLDERS, CITIZENS, CITY, PARTNERS, Citizen
-from idp.demo.city import ENFORCED, City, energy, services
+from idp.demo.city import ENFORCED, PERMIT, City, energy, harbour_permit, services
 from idp.demo.city_card import CityCard
 from idp.demo.country import Country, country_with_key
 from idp.demo.library import METADATA_LIFE, Library
@@ -30,9 +31,9 @@ from idp.demo.practice_witness import PracticeWitness
 from idp.demo.scene import bound, city_secrets, secret_words, write_jwks
 from idp.demo.stage_servers import StageServers
 from idp.demo.templates import write_new, write_templates
-from idp.keys.file import FileSigner, load_signer
+from idp.keys.file import FileSigner, load_saml_unwrapper, load_signer
 from idp.keys.folder import create_keys, load_keys
-from idp.keys.kinds import OPENID
+from idp.keys.kinds import OPENID, SAML_ENCRYPTION
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.protocols.eidas.own_metadata import own_facts
@@ -48,35 +49,64 @@ READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
 PORTS = {
     "broker": 8400,
-    "estonia": 8401,
     "city": 8402,
-    "node-ee": 8403,
-    "bulgaria": 8404,
-    "node-bg": 8405,
     "card": 8406,
     "witness": 8407,
     "hewan": 8408,
 }
 
 
+class LandProfile(StrEnum):
+    """How a country's node speaks with ours. The last is a middleware of STORK (V-IDP)."""
+
+    EIDAS_1_4 = "eidas-1.4"
+    EIDAS_1_2 = "eidas-1.2"
+    STORK_2_0 = "stork-2.0"
+    MIDDLEWARE = "middleware"
+
+    @property
+    def stork(self) -> bool:
+        """Whether certificates are pinned in place of metadata."""
+        return self in (LandProfile.STORK_2_0, LandProfile.MIDDLEWARE)
+
+
 @dataclass(frozen=True, slots=True)
 class Land:
-    """One demo country: its citizens, the names of its hosts, and whether its scheme is notified."""
+    """One demo country: its name, the usual ports of its sign-in and its node, its citizens, how it speaks.
+
+    `notified`: its scheme is.
+    """
 
     code: str
-    title: str
-    operator: str
-    host: str
-    node: str
+    name: str
+    ports: tuple[int, int]
     citizens: tuple[Citizen, ...]
     notified: bool = True
+    profile: LandProfile = LandProfile.EIDAS_1_4
+
+    @property
+    def host(self) -> str:
+        """The first label of its sign-in's host."""
+        return self.name.lower()
+
+    @property
+    def node(self) -> str:
+        """The first label of its node's host."""
+        return f"node-{self.code.lower()}"
+
+    @property
+    def operator(self) -> str:
+        """The organisation that runs its node."""
+        return f"Node of {self.name}"
 
 
 LANDS = (
-    Land("EE", "Demo sign-in of Estonia", "Node of Estonia", "estonia", "node-ee", CITIZENS),
-    Land("BG", "Demo sign-in of Bulgaria", "Node of Bulgaria", "bulgaria", "node-bg", BULGARIANS, notified=False),
+    Land("EE", "Estonia", (8401, 8403), CITIZENS),
+    Land("BG", "Bulgaria", (8404, 8405), BULGARIANS, notified=False),
 )
 
+_SENDING = {"EE": "sending"}
+_NUMBERS = ("one", "two", "three", "four", "five")
 # The cards: by host and socket, the provider's id, its title and its holders
 CARDS = {
     "card": ("city-card", "City card of Storkhaven", CARD_HOLDERS),
@@ -87,11 +117,11 @@ CARDS = {
 class Border:
     """Sets the stage in `folder`, and plays until it is closed.
 
-    `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. `fixed`: on the usual ports.
-    `processes`: each node in a process of its own; else all in this one. `lands`: the two countries. `database`: one for
-    all three nodes, each a tenant of it; by default a file in each folder. `card`: the city and its partner city have a
-    card each, a provider that speaks OpenID Connect, and a service asks for what the city's own alone knows. `told` is
-    called with each step.
+    `folder` gets `receiving/`, `sending/` (Estonia), `sending-bg/` and so on, a configuration each. `fixed`: on the usual
+    ports. `processes`: each node in a process of its own; else all in this one. `lands`: the countries. `database`: one for
+    all nodes, each a tenant of it; by default a file in each folder. `card`: the city and its partner city have a card
+    each, a provider that speaks OpenID Connect, and a service asks for what the city's own alone knows. `permit`: a service
+    takes representatives of companies. `told` is called with each step.
     """
 
     def __init__(
@@ -103,6 +133,7 @@ class Border:
         lands: Sequence[Land] = LANDS,
         database: str = "ciconia.db",
         card: bool = False,
+        permit: bool = False,
         told: Callable[[str], object] = str,
     ) -> None:
         self.folder = folder
@@ -110,9 +141,10 @@ class Border:
         self._database = json.dumps(database)[1:-1]  # as TOML writes it
         self.lands = tuple(lands)
         self.receiving = folder / "receiving"
-        self.sending = {"EE": folder / "sending", "BG": folder / "sending-bg"}
+        self.sending = {land.code: folder / _SENDING.get(land.code, f"sending-{land.code.lower()}") for land in self.lands}
         self.cards: dict[str, CityCard] = {}
-        self._sockets = {name: bound(port if fixed else 0) for name, port in PORTS.items()}
+        ports = {name: port for land in self.lands for name, port in zip((land.host, land.node), land.ports, strict=True)}
+        self._sockets = {name: bound(port if fixed else 0) for name, port in {**PORTS, **ports}.items()}
         self._ports = {name: listening.getsockname()[1] for name, listening in self._sockets.items()}
         self.issuer = self._base("broker")
         self.city_base = self._base("storkhaven", "city")
@@ -128,6 +160,11 @@ class Border:
             of_energy = secrets.token_urlsafe(32)
             self._add_cards(of_energy)
             known = (*known, energy(self.city_base, of_energy))
+        if permit:
+            of_permit = secrets.token_urlsafe(32)
+            words = {"@CITY@": self.city_base, **self._node_words(), **secret_words({PERMIT: of_permit})}
+            write_templates(resources.files("idp.demo").joinpath("border", "permit"), self.receiving, words)
+            known = (*known, harbour_permit(self.city_base, of_permit))
         self.city = City(base=self.city_base, issuer=self.issuer, services=known, library=library)
         self._processes = processes
         self._playing = StageServers()
@@ -136,13 +173,13 @@ class Border:
 
     def open(self) -> None:
         """Starts all, and waits until the nodes know each other."""
-        self._told("Starting the three nodes")
+        self._told(f"Starting the {_NUMBERS[len(self.lands)]} nodes")
         for land in self.lands:
             self._playing.thread(land.host, self.countries[land.code].app(), self._sockets[land.host])
         for name, card in self.cards.items():
             self._playing.thread(name, card.app(), self._sockets[name])
         self._playing.thread("witness", self.witness.app(self.log_keys), self._sockets["witness"])
-        for name in ("node-ee", "node-bg", "broker"):
+        for name in (*(land.node for land in self.lands), "broker"):
             self.play(name)
         self._told("Waiting until the nodes know each other")
         self._until_ready()
@@ -150,7 +187,7 @@ class Border:
         self._playing.thread("city", self.city.app(), self._sockets["city"])
 
     def play(self, name: str) -> None:
-        """Starts one node: `broker`, `node-ee` or `node-bg`."""
+        """Starts one node: `broker`, `node-ee`, `node-bg` and so on."""
         folder = self._folder(name)
         if self._processes:
             self.processes[name] = self._playing.process(folder, self._sockets[name])
@@ -185,9 +222,8 @@ class Border:
         """Writes the nodes' folders from the templates, with fresh keys; then pins the nodes at each other."""
         here = resources.files("idp.demo")
         base = {"@ISSUER@": self.issuer, "@CITY@": self.city_base, "@DATABASE@": self._database, **secret}
-        base |= {f"@{code}_NODE@": node for code, node in self.nodes.items()}
-        blank = {f"@{name}_DIGEST@": "0" * 64 for name in ("EE", "BG", "ISSUER")}
-        of_land = {land.code: self._words(land) for land in self.lands}
+        base |= self._node_words()
+        blank = {f"@{name}_DIGEST@": "0" * 64 for name in (*self.nodes, "ISSUER")}
         receiving = {**base, "@PORT@": str(self._ports["broker"])}
         receiving |= {"@WITNESS@": self._base("witness"), "@WITNESS_KEY@": str(self.witness.key)}
         write_templates(here.joinpath("receiving"), self.receiving, {**receiving, "@COUNTRY@": ""})
@@ -203,23 +239,32 @@ class Border:
                 write_templates(here.joinpath("border", "receiving"), folder, {**receiving, **blank})
             else:
                 code = name.removeprefix("node-").upper()
-                write_templates(here.joinpath("border", "sending"), folder, {**base, **of_land[code], **blank})
+                self._write_sending(code, {**base, **blank})
             settings = load_settings(folder)
-            create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo)
+            create_keys(
+                settings.key_folder, settings.origin, settings.tenant, demo=settings.demo, saml_encryption=name == "broker"
+            )
             migrate(settings.database_url)
         write_new(self.receiving / "metadata" / "library.xml", library.metadata())
         keys = load_keys(self.receiving / "keys", self.issuer)
         library.pin(idp_metadata(self.issuer, keys.saml, system_clock(), METADATA_LIFE))
         self.countries = {land.code: self._country(land) for land in self.lands}
         for land in self.lands:
-            self._pin(self.receiving, land.code.lower(), self.sending[land.code])
-            self._pin(self.sending[land.code], "storkhaven", self.receiving)
+            pinned = _pin_stork if land.profile.stork else _pin
+            pinned(self.receiving, land.code.lower(), self.sending[land.code])
+            pinned(self.sending[land.code], "storkhaven", self.receiving)
         digests = {f"@{land.code}_DIGEST@": _digest(self.sending[land.code]) for land in self.lands}
         digests["@ISSUER_DIGEST@"] = _digest(self.receiving)
         write_templates(here.joinpath("border", "receiving"), self.receiving, {**receiving, **digests})
         for land in self.lands:
-            words = {**base, **of_land[land.code], **digests}
-            write_templates(here.joinpath("border", "sending"), self.sending[land.code], words)
+            self._write_sending(land.code, {**base, **digests})
+
+    def _write_sending(self, code: str, words: Mapping[str, str]) -> None:
+        """Writes a country's folder; where it speaks STORK, another file says who may ask."""
+        land = next(one for one in self.lands if one.code == code)
+        for layer in ("sending", "stork") if land.profile.stork else ("sending",):
+            source = resources.files("idp.demo").joinpath("border", layer)
+            write_templates(source, self.sending[code], {**words, **self._words(land)})
 
     def _add_cards(self, of_energy: str) -> None:
         """Makes the cards, registers the city there, and pins their metadata in the city's folder."""
@@ -235,6 +280,9 @@ class Border:
         words |= {"@CITY@": self.city_base, **secret_words({ENFORCED: of_energy})}
         write_templates(resources.files("idp.demo").joinpath("border", "card"), self.receiving, words)
 
+    def _node_words(self) -> dict[str, str]:
+        return {f"@{code}_NODE@": node for code, node in self.nodes.items()}
+
     def _words(self, land: Land) -> dict[str, str]:
         return {
             "@NODE@": self.nodes[land.code],
@@ -243,17 +291,10 @@ class Border:
             "@OPERATOR@": land.operator,
             "@PROVIDER@": self._base(land.host),
             "@NOTIFIED@": str(land.notified).lower(),
-            "@TITLE@": land.title,
+            "@TITLE@": f"Demo sign-in of {land.name}",
+            "@VERSION@": "1.2" if land.profile is LandProfile.EIDAS_1_2 else "1.4",
+            "@MIDDLEWARE@": str(land.profile is LandProfile.MIDDLEWARE).lower(),
         }
-
-    def _pin(self, folder: Path, name: str, other: Path) -> None:
-        """Pins the certificate that signs another node's metadata, as its operator would have sent it."""
-        settings = load_settings(other)
-        node = load_keys(settings.key_folder, settings.origin).node
-        if node is None:
-            raise ValueError("a node without keys")
-        certificate = load_der_x509_certificate(node.metadata.at(0).certificate)
-        write_new(folder / "metadata" / f"{name}.pem", certificate.public_bytes(Encoding.PEM))
 
     def _country(self, land: Land) -> Country:
         """The country's identity provider, and its metadata pinned at the country's node."""
@@ -261,7 +302,7 @@ class Border:
         country = country_with_key(
             self._outside / f"{land.host}.pem",
             base=self._base(land.host),
-            title=land.title,
+            title=f"Demo sign-in of {land.name}",
             broker_certificate=load_signer(node / "keys" / "saml.pem").certificate,
             citizens=land.citizens,
         )
@@ -271,8 +312,9 @@ class Border:
     def _until_ready(self) -> None:
         """Waits until each node holds the metadata of those that it works with."""
         ours = EntityId(f"{self.issuer}/eidas/metadata")
-        wanted = [(self.receiving, EntityId(f"{node}/eidas/metadata")) for node in self.nodes.values()]
-        wanted += [(folder, ours) for folder in self.sending.values()]
+        known = [land.code for land in self.lands if not land.profile.stork]
+        wanted = [(self.receiving, EntityId(f"{self.nodes[code]}/eidas/metadata")) for code in known]
+        wanted += [(self.sending[code], ours) for code in known]
         until = time.monotonic() + READY_SECONDS
         for folder, entity_id in wanted:
             with known_to(folder) as copies:
@@ -280,6 +322,28 @@ class Border:
                     if time.monotonic() > until:
                         raise OSError(f"a node does not hear of {entity_id} within {READY_SECONDS:.0f} seconds")
                     time.sleep(POLL_SECONDS)
+
+
+def _pin(folder: Path, name: str, other: Path) -> None:
+    """Pins the certificate that signs another node's metadata, as its operator would have sent it."""
+    settings = load_settings(other)
+    node = load_keys(settings.key_folder, settings.origin).node
+    if node is None:
+        raise ValueError("a node without keys")
+    _write_certificate(folder / "metadata" / f"{name}.pem", node.metadata.at(0).certificate)
+
+
+def _pin_stork(folder: Path, name: str, other: Path) -> None:
+    """Pins the certificate that signs another node's messages, and the one to which answers are encrypted, if any."""
+    keys = load_settings(other).key_folder
+    _write_certificate(folder / "metadata" / f"{name}-stork.pem", load_signer(keys / "saml.pem").certificate)
+    if (encryption := keys / SAML_ENCRYPTION.file).exists():
+        certificate = load_saml_unwrapper(encryption).certificate
+        _write_certificate(folder / "metadata" / f"{name}-encryption.pem", certificate)
+
+
+def _write_certificate(path: Path, der: bytes) -> None:
+    write_new(path, load_der_x509_certificate(der).public_bytes(Encoding.PEM))
 
 
 def _digest(folder: Path) -> str:

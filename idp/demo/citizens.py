@@ -1,7 +1,7 @@
 """The citizens of the demo's countries and cities: made up, and so are the cities."""
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 CITY = "Storkhaven"
@@ -17,6 +17,9 @@ NAMES = {
     "address.postal_code": "urn:oid:2.5.4.17",
     "address.locality": "urn:oid:2.5.4.7",
     "address.country": "urn:oid:2.5.4.6",
+    "legal_person_identifier": "urn:example:company-number",
+    "legal_name": "urn:example:company-name",
+    "mandate": "urn:example:mandate",
 }
 # Bulgaria's registers have names in Cyrillic and in Latin script; the second name of each is the country's own
 LATIN_NAMES = {"family_name": "urn:bg:names:latin:family", "given_name": "urn:bg:names:latin:given"}
@@ -53,12 +56,29 @@ SUBSTANTIAL = "http://eidas.europa.eu/LoA/substantial"
 LOW = "http://eidas.europa.eu/LoA/low"
 
 
+_ACTS = {"en": "may act for", "et": "võib tegutseda ettevõtte eest", "zh-Hans": "可代表企业办事"}
 _SAID = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-CITIZENS, BULGARIANS, CARD_HOLDERS, PARTNERS = (
-    tuple(Citizen(**one) for one in _SAID[where]) for where in ("estonians", "bulgarians", "card_holders", "partners")
+CITIZENS, BULGARIANS, PORTUGUESE, AUSTRIANS, CARD_HOLDERS, PARTNERS = (
+    tuple(Citizen(**one) for one in _SAID[where])
+    for where in ("estonians", "bulgarians", "portuguese", "austrians", "card_holders", "partners")
 )
+
+
+def representative(one: Citizen, company: str) -> Citizen:
+    """The same person, who may ask for a harbour permit for a company: their country's sign-in vouches for the mandate."""
+    mandate = '{"procedures": ["harbour-permit"]}'
+    of_company = {"legal_person_identifier": "12345678", "legal_name": company, "mandate": mandate}
+    said = {language: f"{text} ({_ACTS[language]} {company})" for language, text in one.about_in.items()}
+    return replace(
+        one,
+        key=f"{one.key}-acting",
+        about=f"{one.about} ({_ACTS['en']} {company})",
+        about_in=said,
+        attributes=one.attributes | of_company,
+    )
 
 
 def citizen(key: str) -> Citizen | None:
     """The citizen of a key, if there is one."""
-    return next((one for one in (*CITIZENS, *BULGARIANS, *CARD_HOLDERS, *PARTNERS) if one.key == key), None)
+    everybody = (*CITIZENS, *BULGARIANS, *PORTUGUESE, *AUSTRIANS, *CARD_HOLDERS, *PARTNERS)
+    return next((one for one in everybody if one.key == key), None)

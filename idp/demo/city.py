@@ -15,13 +15,26 @@ from connectors.signatures.signer import Signer
 from idp.demo.citizens import citizen
 from idp.demo.library import NAME, Library
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, Service
-from idp.demo.words import CHOSEN, CLAIMS, LANGUAGES, PHRASES, SERVICES, Person, answer_of, kept_back, language_of, page
+from idp.demo.words import (
+    CHOSEN,
+    CLAIMS,
+    EVERY_SERVICE,
+    LANGUAGES,
+    PHRASES,
+    Person,
+    answer_of,
+    kept_back,
+    language_of,
+    page,
+)
 from idp.web.requests import cookies, form, query
 from policies.assurance import LevelOfAssurance, level_named
 
 STATE_LIFE = 900
 # The client that never hears of a no: its registration says `enforce`
 ENFORCED = "energy"
+# The client that takes representatives of companies
+PERMIT = "permit"
 SAML, OPENID = "SAML 2.0", "OpenID Connect"
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
@@ -77,6 +90,22 @@ def energy(base: str, secret: str) -> Service:
         minimum=LevelOfAssurance.SUBSTANTIAL,
         required=("household_income_below", "resident_of"),
         secret=secret,
+    )
+
+
+def harbour_permit(base: str, secret: str) -> Service:
+    """The service that takes people and representatives of companies. It would like to have more than it needs."""
+    wanted = ("birthdate", "email", "legal_name", "mandate")
+    return Service(
+        client_id=PERMIT,
+        purpose="harbour-permit",
+        scope="",
+        redirect_uri=f"{base}/{PERMIT}/callback",
+        alg="ES256",
+        minimum=LevelOfAssurance.SUBSTANTIAL,
+        required=("age_over_18",),
+        secret=secret,
+        claims=json.dumps({"userinfo": dict.fromkeys(wanted)}),
     )
 
 
@@ -167,7 +196,7 @@ class City:
             says = _why(name, error.ended)
             return _ended(name, language, 403, heading="not_signed_in", says=says, code=str(error))
         if as_json:
-            outcome = SERVICES[name].decided(signed_in.given)
+            outcome = EVERY_SERVICE[name].decided(signed_in.given)
             decided = {"granted": outcome.granted, "title": outcome.title["en"], "says": outcome.says["en"]}
             kept = kept_back(name, signed_in.given, "en")
             return JSONResponse({**signed_in.as_json(), "decided": decided, "not_told": kept})
@@ -181,7 +210,7 @@ def front_page(speaks: Mapping[str, str], language: str, own_page: str) -> str:
     """The page that lists the services, each with the protocol that it speaks."""
     listed = []
     for name, protocol in speaks.items():
-        words = SERVICES[name]
+        words = EVERY_SERVICE[name]
         listed.append(
             {
                 "name": name,
@@ -198,7 +227,7 @@ def front_page(speaks: Mapping[str, str], language: str, own_page: str) -> str:
 
 def told_page(name: str, given: Mapping[str, object], loa: str, language: str, own_page: str) -> str:
     """A service's decision in words, all that it was told, and what it was not."""
-    words = SERVICES[name]
+    words = EVERY_SERVICE[name]
     outcome, level = words.decided(given), level_named(loa)
     letter = f"{words.letter[language]} {given['email']}" if words.letter and "email" in given else ""
     return page(
@@ -248,7 +277,7 @@ def _cookie(name: str) -> str:
 
 
 def _ended(name: str, language: str, status: int, *, heading: str, says: list[str], code: str = "") -> Response:
-    words = SERVICES.get(name)
+    words = EVERY_SERVICE.get(name)
     return _html(
         page(
             "ended.html",

@@ -5,31 +5,22 @@ and withheld, takes what is released from the city's service, and computes the p
 checkpoint that its node publishes.
 """
 
-import base64
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from lxml import html
 
-from connectors.formats.eidas.response import read_assertion
-from connectors.profiles import EIDAS
-from connectors.signatures.pinned_keys import key_of_certificate
-from connectors.signatures.shapes import ENCRYPTED_RESPONSE
-from connectors.signatures.verification_result import SignedMessage
-from connectors.signatures.xmldsig import verify
-from connectors.signatures.xmlenc import open_assertion
 from idp.config.settings import load_settings
-from idp.demo.border import Border, known_to
+from idp.demo.arrived import arrived
+from idp.demo.border import Border
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city_card import asked_claims
 from idp.demo.ledger_proof import ProvingLedger, ledgers_of
 from idp.demo.practice_witness import cosigned_by
 from idp.demo.walked import OPENID, SAML, DemoVisitor, ServiceVisited, Walked, WalkStep, Weakened, Withheld, given_in
 from idp.demo.words import SERVICES
-from idp.keys.folder import load_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.receipts.receipt_verify import verify_receipt
 from policies.assurance import level_named
@@ -37,14 +28,14 @@ from policies.attributes import EXACT, AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import BrokerError
 from policies.forms import parse_form
-from policies.parties import EntityId
+from policies.parties import ProviderId
 
 DECISION = "//form[.//*[@name='decided']]"
 SAML_ANSWER = "//form[.//input[@name='SAMLResponse']]"
 # The default country
 ESTONIA = "EE"
 # Where a citizen signs in, as `city.toml` says it, and the provider at the city's node
-SIGN_INS = {"estonia": "ee", "bulgaria": "bg", "card": "city-card", "hewan": "hewan"}
+SIGN_INS = {"estonia": "ee", "bulgaria": "bg", "portugal": "pt", "austria": "at", "card": "city-card", "hewan": "hewan"}
 
 
 class _Steps:
@@ -82,8 +73,18 @@ def visit_all(border: Border, but: str) -> tuple[ServiceVisited, ...]:
     return tuple(visit(border, one.citizen, one.at, name) for name, one in firsts)
 
 
-def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", service: str = "parking") -> Walked:
-    """Walks one login through the open stage. Raises `WalkError` at the first thing that is not as it should be."""
+def walk(
+    border: Border,
+    *,
+    country: str = ESTONIA,
+    citizen: str = "mari",
+    service: str = "parking",
+    own_page: bool = True,
+) -> Walked:
+    """Walks one login through the open stage. Raises `WalkError` at the first thing that is not as it should be.
+
+    With `own_page` the citizen then signs in to their own page.
+    """
     folders = {"receiving": border.receiving, "sending": border.sending[country]}
     with Browser() as browser, ledgers_of(folders) as ledgers:
         steps = _Steps()
@@ -92,9 +93,11 @@ def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", servi
         crossed = _crossed(browser, asking, citizen, steps)
         question = _expect(browser.submit(crossed, {}), "the question")
         steps.done("receiving", "verifies and decrypts, decides what may go, and asks the citizen")
-        arrived = _arrived(crossed, border.receiving, border.nodes[country])
+        came = arrived(crossed, border.receiving, ProviderId(country.lower()))
         who = DemoVisitor(citizen, _sign_in(country.lower()), service)
-        ended = _ended(border, browser, question, ledgers, steps, (SAML, arrived), who)
+        ended = _ended(border, browser, question, ledgers, steps, (SAML, came), who)
+        if not own_page:
+            return ended
         again = lambda asking: browser.submit(_crossed(browser, asking, citizen, _Steps()), {})  # noqa: E731 - said once
         ended = _with_own_page(ended, border, browser, f"/at/{country.lower()}", again)
         # That was one login more at the node of the country, and none at the city's
@@ -134,8 +137,11 @@ def _crossed(browser: Browser, asking: Page, citizen: str, steps: "_Steps") -> P
     steps.done("country", "vouches for its citizen, with a signed answer")
     informed = _expect(browser.submit(posting, {}), "the page that informs")
     steps.done("sending", "verifies that answer, and says which data go to which country")
-    # What may be left out has a box there, and the city's services need it
-    leaving = _expect(browser.submit(informed, {**informed.boxes, "choice": "continue"}, DECISION), "the node's answer")
+    # Whoever may act for somebody says so there. What may be left out has a box, and the city's services need it
+    places = informed.tree.xpath("//input[@type='radio'][@name='acting']/@value")
+    acting = {"acting": str(places[-1])} if isinstance(places, list) and places else {}
+    chosen = {**informed.boxes, **acting, "choice": "continue"}
+    leaving = _expect(browser.submit(informed, chosen, DECISION), "the node's answer")
     steps.done("sending", "records, then sends the minimum data set, encrypted to the receiving node and signed")
     return leaving
 
@@ -249,28 +255,6 @@ def _said(question: Page, row: int) -> str:
 def _claim(name: str, form: str) -> str:
     """The claim that carries an attribute in this form."""
     return STANDARD.claim_for(AttributeName(name), parse_form(form) or EXACT)
-
-
-def _arrived(posting: Page, receiving: Path, node: str) -> tuple[str, ...]:
-    """The catalogue names in a node's encrypted answer, opened with the receiving node's key as it passes."""
-    message = base64.b64decode(str(posting.tree.xpath("string(//input[@name='SAMLResponse']/@value)")))
-    settings = load_settings(receiving)
-    ours = load_keys(settings.key_folder, settings.origin).node
-    with known_to(receiving) as peers:
-        held = peers.held(EntityId(f"{node}/eidas/metadata"))
-    if ours is None or held is None:
-        raise WalkError("the receiving node has no keys, or knows no metadata of the sending one")
-    keys = [key_of_certificate(certificate, EIDAS) for certificate in held.facts.signing]
-    try:
-        match verify(message, keys, ENCRYPTED_RESPONSE, EIDAS):
-            case SignedMessage(signed=signed):
-                sent = read_assertion(open_assertion(signed, (ours.encryption.at(0),), keys, EIDAS))
-            case _:
-                raise WalkError("the sending node's answer is not signed")
-    except BrokerError as error:
-        raise WalkError(f"the sending node's answer does not open: {error}") from None
-    names = {one.eidas: str(name) for name, one in STANDARD.attributes.items() if one.eidas}
-    return tuple(sorted(names[uri] for uri in sent.attributes))
 
 
 def _marked(question: Page) -> list[html.HtmlElement]:

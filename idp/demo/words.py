@@ -74,6 +74,8 @@ def _words(said: dict[str, Any]) -> ServiceWords:
 
 
 SERVICES: Mapping[str, ServiceWords] = {name: _words(said) for name, said in _SAID["services"].items()}
+# With those that are there in `ciconia demo --countries` alone
+EVERY_SERVICE = {**SERVICES, **{name: _words(said) for name, said in _SAID["countries"].items()}}
 
 
 def kept_back(service: str, given: Mapping[str, object], language: str) -> list[str]:

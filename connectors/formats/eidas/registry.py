@@ -219,6 +219,11 @@ _SINCE_1_3 = frozenset(
 )
 
 
+def up_to(newest: str) -> tuple[str, ...]:
+    """This version of the protocol and the older ones, the newest first."""
+    return PROTOCOL_VERSIONS[PROTOCOL_VERSIONS.index(newest) :]
+
+
 def known_to(version: str, uris: Iterable[str]) -> frozenset[str]:
     """Those attributes for which a node of this protocol version may be asked, whatever its metadata names."""
     return frozenset(uris) - _SINCE_1_3 if version == _OLDEST else frozenset(uris)

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Collection
 
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ProxyMetadata, proxy_element
-from connectors.formats.eidas.registry import ATTRIBUTES, with_additional
+from connectors.formats.eidas.registry import ATTRIBUTES, known_to, with_additional
 from connectors.formats.operator import Operator
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
@@ -29,6 +29,7 @@ def proxy_metadata(
     keys: NodeKeys,
     providers: Collection[IdentityProvider],
     catalogue: Catalogue,
+    versions: tuple[str, ...],
 ) -> bytes:
     """A new signed copy, valid for `valid_for` seconds. Nobody encrypts to a proxy service, so it has no key for that."""
     metadata = ProxyMetadata(
@@ -44,17 +45,18 @@ def proxy_metadata(
         redirect_url=here.sso_url,
         post_url=here.sso_url,
         assurance=published_levels(providers),
-        attributes=supported_attributes(providers, catalogue),
+        attributes=supported_attributes(providers, catalogue, versions[0]),
+        versions=versions,
     )
     element = proxy_element(metadata, with_additional(catalogue))
     return sign_enveloped(element, keys.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
 
 
-def supported_attributes(providers: Collection[IdentityProvider], catalogue: Catalogue) -> tuple[str, ...]:
+def supported_attributes(providers: Collection[IdentityProvider], catalogue: Catalogue, version: str) -> tuple[str, ...]:
     """The minimum data sets of the kinds for which an identity provider of ours vouches, and what else they can give.
 
-    In the registry's order. Representatives' attributes are named where somebody may act for another: nobody asks for them,
-    and a node that cannot take them sees that they may come.
+    In the registry's order, and none that is newer than this version. Representatives' attributes are named where somebody
+    may act for another: nobody asks for them, and a node that cannot take them sees that they may come.
     """
     registry = with_additional(catalogue)
     found: set[str] = set()
@@ -63,4 +65,4 @@ def supported_attributes(providers: Collection[IdentityProvider], catalogue: Cat
         for kind in provider.persons:
             names = names_answered(kind, catalogue).items()
             found |= {uri for uri, name in names if name in named or (registry[uri].mandatory and uri in ATTRIBUTES)}
-    return tuple(uri for uri in registry if uri in found)
+    return tuple(uri for uri in registry if uri in known_to(version, found))

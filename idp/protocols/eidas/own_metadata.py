@@ -3,6 +3,7 @@
 from functools import partial
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
+from connectors.formats.eidas.registry import up_to
 from connectors.profiles import EIDAS
 from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.shapes import METADATA
@@ -32,6 +33,7 @@ def own_metadata(settings: Settings, configuration: Configuration, keys: BrokerK
         keys=keys.node,
         providers=tuple(configuration.providers.values()),
         catalogue=configuration.catalogue,
+        versions=up_to(settings.protocol_version),
     )
     return Published(make, METADATA_LIFE, keys.node.messages, keys.node.metadata)
 

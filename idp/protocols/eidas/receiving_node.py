@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, connector_element
+from connectors.formats.eidas.registry import up_to
 from connectors.formats.operator import Operator
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
@@ -94,6 +95,7 @@ def _signed(settings: Settings, organization: Organization, node: NodeKeys, now:
             organization=about(organization),
             profile=EIDAS,
             acs_url=node_acs_url(settings.issuer),
+            versions=up_to(settings.protocol_version),
         )
     )
     return sign_enveloped(element, node.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)

@@ -241,6 +241,45 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_starts(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.spec("issue 33 shown by")
+def test_the_json_of_four_countries_has_exactly_the_keys_of_its_contract(tmp_path: Path) -> None:
+    run = ciconia("demo", "--countries", "--once", "--json", "--keep", tmp_path / "kept")
+    assert run.returncode == 0, run.stderr
+    said = json_of(run)
+    assert said.keys() == {"ok", "countries"}
+    assert said["ok"] is True
+    walks = listed(said, "countries")
+    assert all(one.keys() == {"profile", "person", "hops"} for one in walks)
+    assert [(one["profile"], one["person"]) for one in walks] == [
+        (profile, person)
+        for profile in ("eidas-1.4", "eidas-1.2", "stork-2.0", "middleware")
+        for person in ("natural", "representative")
+    ]
+    for one in walks:
+        assert isinstance(one["hops"], dict)
+        assert one["hops"].keys() == {"sending->receiving", "receiving->city"}
+    folders = {path.name for path in (tmp_path / "kept").iterdir()}
+    assert folders == {"receiving", "sending", "sending-bg", "sending-pt", "sending-at", "parties"}
+    examined = ciconia("policy", "test", "--config", tmp_path / "kept" / "receiving")
+    assert examined.returncode == 0, examined.stdout
+
+
+def test_four_countries_take_no_choice_of_one_walk() -> None:
+    for option in (["--service", "saml"], ["--upstream", "oidc"], ["--show-values"]):
+        run = ciconia("demo", "--countries", "--once", *option)
+        assert run.returncode == 2
+        assert "--countries" in run.stderr
+
+
+@pytest.mark.slow
+def test_four_countries_that_stay_say_where_to_begin(tmp_path: Path) -> None:
+    with serving(tmp_path, tmp_path / "log", [CICONIA, "demo", "--countries"]) as stage:
+        assert stage.first_line.startswith("Estonia (eidas-1.4): http://storkhaven.localhost:")
+        assert stage.first_line.rstrip().endswith("/permit/login, and choose Estonia")
+        assert stage.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.slow
 def test_a_demo_that_stays_ends_on_sigterm_and_takes_its_folder_along(tmp_path: Path) -> None:
     with serving(tmp_path, tmp_path / "log", ["env", f"TMPDIR={tmp_path}", CICONIA, "demo"]) as stage:
         assert stage.first_line.startswith("Open http://storkhaven.localhost:")

@@ -43,6 +43,7 @@ UNGUESSED = {
     "witness_policy",
     "index_keys",
     "console",
+    "protocol_version",
 }
 
 

@@ -61,8 +61,9 @@ def test_the_metadata_says_what_the_providers_can_give(browser: Browser, stage: 
     }
     # and whoever vouches for persons alone is no reason to name companies
     natural = [replace(one, persons=NATURAL_ALONE) for one in load_configuration(stage.folder).providers.values()]
-    found = supported_attributes(natural, STANDARD)
+    found = supported_attributes(natural, STANDARD, "1.4")
     assert set(found) == {ATTRIBUTE + name for name in (*minimum, *MADE_OF_TABLES)}
+    assert {*found} - {*supported_attributes(natural, STANDARD, "1.2")} == {ATTRIBUTE + "EmailAddress"}
 
 
 @pytest.mark.spec("eidas.md §6 validUntil")
