@@ -7,21 +7,20 @@ from collections.abc import Collection, Mapping
 
 from connectors.wire.text import is_plain
 from policies.attributes import AttributeName, Value
-from policies.catalogue import MANDATE, REPRESENTED
+from policies.catalogue import COMPANY, MANDATE, OTHER, REPRESENTED
 from policies.errors import AssertionRejected
 from policies.mandates import read_mandates
 from policies.parties import IdentityProvider, SubjectNamespace
 from policies.persons import ActingFor, PersonKind
 
-COMPANY, OTHER = AttributeName("legal_person_identifier"), AttributeName(f"{REPRESENTED}person_identifier")
 _OF_WHOEVER_ACTS = frozenset(map(AttributeName, ("family_name", "given_name", "birthdate", MANDATE)))
 # No configured namespace has a colon
 _COMPANIES = ":legal"
 
 
-def namespace_of(provider: IdentityProvider, kind: PersonKind) -> SubjectNamespace:
-    """The namespace of a provider's persons, or of its companies."""
-    return SubjectNamespace(f"{provider.namespace}{_COMPANIES}") if kind is PersonKind.LEGAL else provider.namespace
+def namespace_of(scheme: str, kind: PersonKind) -> SubjectNamespace:
+    """The namespace of the persons of a scheme, or of its companies."""
+    return SubjectNamespace(f"{scheme}{_COMPANIES}" if kind is PersonKind.LEGAL else scheme)
 
 
 def acting_for(
@@ -37,7 +36,7 @@ def acting_for(
     mandates = read_mandates(offered[MANDATE]) if MANDATE in offered else ()
     if mandates is None:
         raise AssertionRejected("mandate", "a mandate that is none, or that contradicts itself")
-    return ActingFor(of, namespace_of(provider, of), identifier, mandates)
+    return ActingFor(of, namespace_of(provider.namespace, of), identifier, mandates)
 
 
 def check_taken(kind: PersonKind, provider: IdentityProvider) -> None:

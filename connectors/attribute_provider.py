@@ -19,6 +19,7 @@ from policies.attribute_register import AttributeRegister
 from policies.attributes import AttributeName, Value
 from policies.errors import AssertionRejected, BrokerError, PeerUnavailable
 from policies.parties import RegisterId
+from policies.persons import ActingFor
 
 _ID_BYTES = 20
 
@@ -46,10 +47,19 @@ class RegisterQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Represented:
+    """One for whom a person may act, as a mandate register says. `attributes` are theirs, and the mandates."""
+
+    acting_for: ActingFor
+    attributes: Mapping[AttributeName, Value] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterAnswer:
     """An answer that holds in every respect: values of what was wanted, as far as the register has them.
 
     `issuer` is who vouches, at the level `loa`. Nothing of it is used from `ends` on. Times are seconds since the epoch.
+    `represented` is what a mandate register says instead: nobody where it names nobody.
     """
 
     register_id: RegisterId
@@ -59,6 +69,7 @@ class RegisterAnswer:
     answer_id: str
     issued_at: int
     ends: int
+    represented: tuple[Represented, ...] = field(default=(), repr=False)
 
 
 class AttributeProvider(Protocol):
@@ -128,7 +139,8 @@ class _Run:
 
     def _asked(self) -> Outcome:
         answer = self.provider.ask(self._query, self._deadline)
-        if not answer.attributes.keys() <= set(self._query.wanted):
+        said = [answer.attributes, *(one.attributes for one in answer.represented)]
+        if not {name for one in said for name in one} <= set(self._query.wanted):
             raise AnswerRefused("not_asked", "an attribute that was not asked")
         if answer.ends <= self._query.asked_at:
             raise AnswerRefused("deadline", "an answer that has ended already")

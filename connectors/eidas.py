@@ -220,7 +220,7 @@ class EidasConnector:
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=issuer,
-            namespace=namespace_of(self._provider, kind),
+            namespace=namespace_of(self._provider.namespace, kind),
             subject=subject,
             offered=Offered(attributes=offered, loa=level),
             response_id=response_id,

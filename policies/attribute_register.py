@@ -6,8 +6,10 @@ from hashlib import sha256
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
+from policies.catalogue import COMPANY, OTHER
 from policies.federations import family_of
-from policies.parties import ProviderId, RegisterId, RelyingParty, Source, Translated
+from policies.parties import ProviderId, RegisterId, Source, Translated
+from policies.persons import PersonKind
 from policies.purposes import Controller, Need, crosses
 
 # How long a register may take where its file says nothing
@@ -81,6 +83,8 @@ class AttributeRegister:
     sphere: str = ""
     # those whose word it is asked by; none: whoever signs in
     providers: tuple[ProviderId, ...] = ()
+    # of a mandate register, which lists those for whom a person may act: the scheme of their numbers; "" of every other
+    represents: str = ""
 
     @property
     def says(self) -> frozenset[AttributeName]:
@@ -93,15 +97,24 @@ class AttributeRegister:
         how = [(one.name, getattr(self.transport, one.name)) for one in fields(self.transport) if one.name != "password"]
         what = sorted(self.found_by.items()), sorted(self.attributes.items())
         whose = sorted(self.controller.name.items()), self.controller.contact, self.sphere, sorted(self.providers)
-        facts = (self.register_id, self.issuer, self.loa, what, whose, how)
+        facts = (self.register_id, self.issuer, self.loa, what, whose, how, self.represents)
         return sha256(repr(facts).encode()).hexdigest()
+
+    @property
+    def kinds(self) -> frozenset[PersonKind]:
+        """The kinds of sign-in that a mandate register makes of a person's own; none of every other register."""
+        of = {COMPANY: PersonKind.FOR_LEGAL, OTHER: PersonKind.FOR_NATURAL} if self.represents else {}
+        return frozenset(kind for name, kind in of.items() if name in self.says)
 
     def may_be_asked(self, name: AttributeName, need: Need) -> bool:
         """Whether it may be asked for an attribute that a purpose needs: the purpose names all that it has to be handed."""
         return name in self.says and self.found_by.keys() <= {*need.hand_over}
 
-    def may_hear(self, provider_id: ProviderId, sphere: str, party: RelyingParty) -> bool:
-        """Whether it may be asked by what a provider in this sphere says, for a service: in full, so across no border."""
-        ours = self.sphere or party.sphere
+    def may_hear(self, provider_id: ProviderId, sphere: str, to: str) -> bool:
+        """Whether it may be asked by what a provider in this sphere says, for a service in another one.
+
+        It is asked in full, so across no border.
+        """
+        ours = self.sphere or to
         named = not self.providers or family_of(provider_id) in self.providers
-        return named and not crosses(sphere, ours) and not crosses(ours, party.sphere)
+        return named and not crosses(sphere, ours) and not crosses(ours, to)

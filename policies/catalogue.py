@@ -38,6 +38,8 @@ _AGE_OVER = "age_over_"
 # Before the name of an attribute of the person for whom somebody acts
 REPRESENTED = "represented_"
 MANDATE = AttributeName("mandate")
+# The identifiers of those for whom somebody acts: of a company, and of another person
+COMPANY, OTHER = AttributeName("legal_person_identifier"), AttributeName(f"{REPRESENTED}person_identifier")
 _AGE = re.compile(r"[0-9]+")
 # Forms that say by themselves what they are about; the claim of every other one has its attribute's before it
 _ALONE: Mapping[str, frozenset[str]] = {

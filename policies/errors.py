@@ -136,8 +136,12 @@ class OtherPerson(AssertionRejected):
 
 
 class PersonNotTaken(AuthenticationFailed):
-    """The citizen's move: the service takes other kinds of person, or whoever acts for another lacks the mandate."""
+    """The citizen's move: the service takes other kinds of person, or whoever acts for another lacks the mandate.
 
+    `helper` has the register that was asked for whom they may act, who answers for it, and how to reach that one.
+    """
+
+    helper: tuple[Mapping[str, str], Mapping[str, str], str] | None = None
     code = "person_not_taken"
     public = "This service does not take this sign-in: for whom you act, or your mandate, does not fit. Nothing was shared."
 

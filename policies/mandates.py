@@ -102,6 +102,18 @@ def fault_of(mandates: Collection[Mandate], form: Form, on: date) -> str:
     return "" if any(one.reaches(*least) for one in left) else "mandate_limit"
 
 
+def fault_of_power(mandates: Collection[Mandate], on: date, *, told: bool) -> str:
+    """The name of what the mandates lack for anybody to act by them on the day; "" for nothing.
+
+    One holds, and lets its holder act alone. One for a single procedure, or up to an amount, does only where whoever hears
+    of it is `told` of its bounds: else they would take it for a power without any.
+    """
+    if fault := fault_of(mandates, Form("in_force"), on):
+        return fault
+    alone = [one for one in mandates if one.in_force(on) and not one.joint]
+    return "" if any(told or (one.general and one.limit is None) for one in alone) else "mandate_bounds"
+
+
 def read_mandates(value: object) -> tuple[Mandate, ...] | None:
     """The mandates of an attribute's value; None where one of its texts is none, or nothing stands there."""
     texts = (value,) if isinstance(value, str) else value

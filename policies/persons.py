@@ -50,12 +50,16 @@ TITLES: Mapping[PersonKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ActingFor:
-    """The one for whom somebody acts: NATURAL or LEGAL, and their identifier as received, in its scheme's namespace."""
+    """The one for whom somebody acts: NATURAL or LEGAL, and their identifier as received, in its scheme's namespace.
+
+    `register` is the mandate register that names them; "" where whoever signed the person in does.
+    """
 
     kind: PersonKind
     namespace: str
     identifier: str = field(repr=False)
     mandates: tuple[Mandate, ...] = field(default=(), repr=False)
+    register: str = ""
 
 
 def said_kinds(kinds: frozenset[PersonKind]) -> str:

@@ -260,7 +260,7 @@ class OidcConnector:
         return Assertion(
             provider_id=provider.provider_id,
             issuer=provider.entity_id,
-            namespace=namespace_of(provider, kind),
+            namespace=namespace_of(provider.namespace, kind),
             subject=subject,
             offered=Offered(attributes=offered, loa=id_token.loa),
             response_id=hashlib.sha256(code.encode()).hexdigest(),

@@ -126,7 +126,7 @@ class AttributeAuthority:
                 raise AssertionRejected("not_asked", "an attribute whose name is of another format")
             said.setdefault(attribute.name, []).extend(attribute.values)
         issued = assertion.issue_instant
-        return self._judge.answer(query, said, now, assertion.assertion_id, issued_at=issued, ends=ends)
+        return self._judge.answer(query, [said], now, assertion.assertion_id, issued_at=issued, ends=ends)
 
     def _check_response(self, response: ResponseMessage, query: RegisterQuery) -> None:
         check_issued(response.issue_instant, query.asked_at, "response_issued", SAML2INT)

@@ -32,7 +32,7 @@ from connectors.oidc.line import Line
 from connectors.oidc.metadata import OURS
 from connectors.oidc.question import claim_of
 from connectors.registered_claims import is_visible, judge_audience, judge_issuer, judge_times
-from connectors.registers.judgement import RegisterJudge
+from connectors.registers.judgement import MOST_REPRESENTED, RegisterJudge
 from connectors.signatures.jwe import CONTENTS, TokenEncryption, check_replicated, opened
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import sign, verify
@@ -43,6 +43,8 @@ from policies.attribute_register import AttributeRegister, SignedClaimsService
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
 
+# The claim of a mandate register: a list of those for whom the person may act, each an object of claims
+REPRESENTED = "represented"
 QUERY_TYPE, ANSWER_TYPE = "attribute-query+jwt", "attribute-answer+jwt"
 # Libraries of OpenID Connect sign userinfo with JWT or without a type
 _TYPES = frozenset({ANSWER_TYPE, "JWT", ""})
@@ -98,6 +100,7 @@ class ClaimsProvider:
         """See `connectors.attribute_provider.AttributeProvider`."""
         # 1.
         found_by, names = self._judge.found_by(query), self._judge.names(query)
+        wanted: dict[str, Json] = dict.fromkeys(map(claim_of, names))
         claims: dict[str, Json] = {
             **found_by,
             "iss": self._service.client_id,
@@ -105,7 +108,7 @@ class ClaimsProvider:
             "iat": query.asked_at,
             "exp": query.asked_at + _QUERY_SECONDS,
             "jti": query.query_id,
-            "claims": {"userinfo": dict.fromkeys(map(claim_of, names))},
+            "claims": {"userinfo": {REPRESENTED: {"claims": wanted}} if self.register.represents else wanted},
         }
         token = sign(claims, self._signer.at(query.asked_at), alg=OURS, typ=QUERY_TYPE)
         headers = {"Content-Type": _MEDIA_TYPE, "Accept": _MEDIA_TYPE}
@@ -143,7 +146,21 @@ class ClaimsProvider:
         jti = claims.text("jti")
         if not is_visible(jti):
             raise AssertionRejected("claim_jti", "a jti that is not 1 to 255 visible ASCII characters")
-        return self._judge.answer(query, self._values(said), now, jti, issued_at=issued, ends=ends)
+        entries = self._entries(said) if self.register.represents else [said]
+        values = [self._values(one) for one in entries]
+        return self._judge.answer(query, values, now, jti, issued_at=issued, ends=ends)
+
+    def _entries(self, said: Mapping[str, Json]) -> Sequence[Mapping[str, Json]]:
+        """The list of a mandate register; without one it names nobody."""
+        entries = said.get(REPRESENTED) or []
+        if not said.keys() <= {REPRESENTED}:
+            raise AssertionRejected("not_asked", "a claim beside the list that was asked for")
+        if not isinstance(entries, list) or len(entries) > MOST_REPRESENTED:
+            raise AssertionRejected("represented_many", f"no list, or more than {MOST_REPRESENTED} entries")
+        found = [one for one in entries if isinstance(one, dict)]
+        if len(found) != len(entries):
+            raise AssertionRejected("represented", "an entry that is no object")
+        return found
 
     def _values(self, claims: Mapping[str, Json]) -> Mapping[str, Sequence[object]]:
         """The values of each claim, and of a member of an object as `address.locality`. Null is no value."""

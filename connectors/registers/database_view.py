@@ -3,8 +3,8 @@
     SELECT street, town, national_id FROM residents WHERE national_id = :person LIMIT 2
 
 Names of the view and of its columns are the registration's; values are bound, and stand in no statement. A person who has
-two rows is nobody: we choose none. The columns by which a person is found are texts, and are read, too: a database whose
-column is a number, or knows no capitals, takes another spelling for the same.
+two rows is nobody: we choose none. In a mandate register each row is one mandate. The columns by which a person is found
+are texts, and are read, too: a database whose column is a number, or knows no capitals, takes another spelling.
 """
 
 import math
@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 from connectors.attribute_provider import RegisterAnswer, RegisterQuery
 from connectors.metadata.pinned_provider import misconfigured
 from connectors.oidc.line import PLACES, Breaker, one_turn
-from connectors.registers.judgement import MAX_AGE, RegisterJudge
+from connectors.registers.judgement import MAX_AGE, MOST_REPRESENTED, RegisterJudge
 from policies.attribute_register import AttributeRegister, DatabaseView
 from policies.catalogue import Catalogue
 from policies.errors import EXTRAS, AssertionRejected, PeerUnavailable
@@ -78,16 +78,18 @@ class RegisterView:
         """See `connectors.attribute_provider.AttributeProvider`."""
         found_by, names = self._judge.found_by(query), self._judge.names(query)
         view = table(self._view.view, *map(column, {*names, *found_by}), schema=self._view.schema or None)
+        lists = bool(self.register.represents)
+        most = MOST_REPRESENTED if lists else 1
         keys = [view.c[name] == bindparam(f"key{place}", type_=String) for place, name in enumerate(found_by)]
-        statement = select(*[view.c[name] for name in (*names, *found_by)]).where(*keys).limit(2)
+        statement = select(*[view.c[name] for name in (*names, *found_by)]).where(*keys).limit(most + 1)
         bound = {f"key{place}": value for place, value in enumerate(found_by.values())}
         with one_turn(self._breaker, self._places), self._reading(deadline) as connection:
             rows = [tuple(row) for row in connection.execute(statement, bound)]
-        if len(rows) != 1:
+        if len(rows) != 1 and not lists:
             raise AssertionRejected("rows_several" if rows else "person_unknown", f"{len(rows)} rows for one person")
-        if rows[0][len(names) :] != tuple(found_by.values()):
+        if any(row[len(names) :] != tuple(found_by.values()) for row in rows):
             raise AssertionRejected("answer_subject", "a row that was found by another spelling")
-        said = {name: _texts(value) for name, value in zip(names, rows[0][: len(names)], strict=True)}
+        said = [{name: _texts(value) for name, value in zip(names, row[: len(names)], strict=True)} for row in rows]
         now = query.asked_at
         return self._judge.answer(query, said, now, query.query_id, issued_at=now, ends=now + MAX_AGE)
 

@@ -7,19 +7,23 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from connectors.attribute_provider import RegisterAnswer, RegisterQuery
+from connectors.acting import namespace_of
+from connectors.attribute_provider import RegisterAnswer, RegisterQuery, Represented
 from connectors.mapping import MAX_VALUES, birthdate
 from connectors.wire.text import is_plain
 from policies.attribute_register import AttributeRegister
 from policies.attributes import Address, AttributeName, Value
-from policies.catalogue import AttributeType, Catalogue
+from policies.catalogue import COMPANY, MANDATE, OTHER, AttributeType, Catalogue
 from policies.errors import AssertionRejected
 from policies.forms import MULTIPLE, AttributeKind
-from policies.mandates import read_mandates, value_of
+from policies.mandates import Mandate, read_mandates, value_of
 from policies.parameters import amount, country_code
+from policies.persons import ACTING, ActingFor, PersonKind
 
 # An answer is for the login in which it was asked
 MAX_AGE = 300
+# How many entries a list of those for whom one person may act has: a citizen reads them all
+MOST_REPRESENTED = 30
 
 # The values of each thing that a register says, by its own names
 Said = Mapping[str, Sequence[object]]
@@ -49,23 +53,56 @@ class RegisterJudge:
         return texts
 
     def answer(
-        self, query: RegisterQuery, said: Said, now: int, answer_id: str, *, issued_at: int, ends: int
+        self, query: RegisterQuery, said: Sequence[Said], now: int, answer_id: str, *, issued_at: int, ends: int
     ) -> RegisterAnswer:
-        """The answer that `said` makes. Raises `AssertionRejected`."""
-        if not said.keys() <= set(self.names(query)):
+        """The answer that `said` makes: one entry, or of a mandate register the whole list. Raises `AssertionRejected`."""
+        if not {name for one in said for name in one} <= set(self.names(query)):
             raise AssertionRejected("not_asked", "an attribute that was not asked")
-        values = self._values(said)
+        if len(said) > MOST_REPRESENTED:
+            raise AssertionRejected("represented_many", f"more than {MOST_REPRESENTED} entries")
+        values, represented = [self._values(one) for one in said], tuple[Represented, ...]()
+        if self._register.represents:
+            represented, values = self._represented(values), [{}]
         ends = min(ends, issued_at + MAX_AGE)
         self._once(answer_id, now)
         return RegisterAnswer(
             register_id=self._register.register_id,
             issuer=self._register.issuer,
             loa=self._register.loa,
-            attributes=values,
+            attributes=values[0],
             answer_id=answer_id,
             issued_at=issued_at,
             ends=ends,
+            represented=represented,
         )
+
+    def _represented(self, entries: Sequence[Mapping[AttributeName, Value]]) -> tuple[Represented, ...]:
+        """Each one for whom the person may act, in the register's order: entries of one are their mandates, and no more.
+
+        Whoever has an entry without a mandate may not act by it.
+        """
+        found: dict[tuple[AttributeName, Value], dict[AttributeName, Value]] = {}
+        mandates: dict[tuple[AttributeName, Value], list[Mandate]] = {}
+        for entry in entries:
+            whom = [(name, entry[name]) for name in (COMPANY, OTHER) if name in entry]
+            kinds = set[PersonKind](ACTING).intersection(*(self._catalogue.attributes[name].persons for name in entry))
+            if len(whom) != 1 or len(kinds) != 1:
+                raise AssertionRejected("represented", "an entry of a list that is not about one company or one person")
+            about = {name: value for name, value in entry.items() if name != MANDATE}
+            if found.setdefault(whom[0], about) != about:
+                raise AssertionRejected("represented", "two entries that say different things of one company or person")
+            mandates.setdefault(whom[0], []).extend(read_mandates(entry.get(MANDATE)) or ())
+        return tuple(
+            Represented(self._acting_for(*whom, mandates[whom]), {**about, MANDATE: value_of(mandates[whom])})
+            for whom, about in found.items()
+            if mandates[whom]
+        )
+
+    def _acting_for(self, name: AttributeName, identifier: Value, mandates: Sequence[Mandate]) -> ActingFor:
+        of = PersonKind.LEGAL if name == COMPANY else PersonKind.NATURAL
+        register = self._register
+        namespace = namespace_of(register.represents, of)
+        return ActingFor(of, namespace, str(identifier), tuple(mandates), register.register_id)
 
     def _values(self, said: Said) -> Mapping[AttributeName, Value]:
         found: dict[AttributeName, Value] = {}

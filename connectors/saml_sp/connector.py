@@ -250,7 +250,7 @@ class SamlConnector:
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._provider.entity_id,
-            namespace=namespace_of(self._provider, kind),
+            namespace=namespace_of(self._provider.namespace, kind),
             subject=subject,
             offered=Offered(attributes=offered, loa=level, assurance=raf_values(assertion.attributes)),
             response_id=response_id,

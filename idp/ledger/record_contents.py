@@ -8,7 +8,7 @@ A city's login:
     decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
                "withheld":[[name, reason]..]}; of a release "authorities":[entity id..], where the source named some, and
                "transfer":[sphere, sphere, ground], where it went from one legal sphere to another, and
-               "sources":[[name, register]..], of what a register vouches for
+               "sources":[[name, register]..], of what a register vouches for: the mandate, too, by which they acted
     subject   {"record","subject"}; where the person acted for another, "represented": the keyed index of that one
     login     {"aud","iss","nonce","sub"}; "nonce" binds it to the request, over SAML as the ID of that
     values    {name: value}                     committed to, kept nowhere
@@ -46,6 +46,7 @@ from idp.ports import Opening, RecordDraft
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, Value
 from policies.authentication import ServiceRequest
+from policies.catalogue import MANDATE
 from policies.parties import EntityId, ProviderId
 from policies.persons import PersonKind
 from policies.purposes import Basis
@@ -97,11 +98,13 @@ def draft_release(
     transfer: Sequence[str] = (),
     kind: PersonKind = PersonKind.NATURAL,
     represented: bytes = b"",
+    named_by: str = "",
 ) -> RecordDraft:
     """The record of a release. `decision` is the one after the citizen's choice, `subject` the person's keyed index.
 
     `evidence` binds the release to the request in the words of its protocol (`Frontend.evidence`). `authorities` are those
     behind the source who signed the person in. `transfer` has the two legal spheres and the ground, if they differ.
+    `named_by` is the mandate register by whose word the person acts.
     """
     released = decision.released
     sent: dict[str, Json] = {
@@ -123,8 +126,9 @@ def draft_release(
         decided["authorities"] = list(authorities)
     if transfer:
         decided["transfer"] = list(transfer)
-    if sources := [[one.name, one.register] for one in released if one.register]:
-        decided["sources"] = sources
+    sources = {one.name: one.register for one in released if one.register}
+    if sources := sources | ({MANDATE: named_by} if named_by else {}):
+        decided["sources"] = [[name, register] for name, register in sources.items()]
     of: dict[str, Json] = {"record": record.hex(), "subject": subject.hex()}
     if kind is not PersonKind.NATURAL:
         decided["person"] = kind.value

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
-from connectors.acting import COMPANY, OTHER
 from policies.attributes import AttributeName, Form, Value
 from policies.authentication import Assertion, Offered
-from policies.catalogue import MANDATE, REPRESENTED
+from policies.catalogue import COMPANY, MANDATE, OTHER, REPRESENTED
 from policies.errors import PersonNotTaken
 from policies.forms import is_predicate
 from policies.mandates import fault_of, read_mandates
@@ -27,8 +26,11 @@ def check_person(assertion: Assertion, provider: IdentityProvider, party: Relyin
     A mandate that is told holds today, whatever the purpose needs. It also fulfils what the purpose wants to be true of it,
     whether the service has that enforced or not: nobody acts for another without the power.
     """
-    kind = assertion.kind
-    if kind not in provider.persons & party.persons & purpose.persons or kind.acts == (assertion.acting_for is None):
+    kind, acting_for = assertion.kind, assertion.acting_for
+    # A provider need not vouch for powers that a register knows
+    signed_in = PersonKind.NATURAL if acting_for and acting_for.register else kind
+    taken = kind in party.persons & purpose.persons and signed_in in provider.persons
+    if not taken or kind.acts == (acting_for is None):
         raise PersonNotTaken("representation", f"a sign-in of the kind {kind}")
     need = purpose.needs.get(MANDATE)
     # A register that knows the mandate is asked later

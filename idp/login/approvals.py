@@ -215,7 +215,8 @@ def _shown(judged: Judged) -> bytes:
     """SHA-256 over what would go: a difference in any of it is another question."""
     facts = [judged.policy, judged.loa.label, judged.sub]
     # Whom they act for counts by itself: a pseudonym may be one that says nothing of that
-    facts += [f"for {judged.represented.hex()}"] if judged.kind.acts else []
+    facts += [f"for {judged.represented.hex()} "] if judged.kind.acts else []
+    facts += [f"named by {judged.named_by}"] if judged.named_by else []
     for one in filter(None, [ruling.released for ruling in judged.decision.rulings]):
         facts += [one.name, str(one.form), *([f"from {one.register}"] if one.register else [])]
     return hashlib.sha256(framed(*[fact.encode() for fact in facts])).digest()

@@ -33,6 +33,7 @@ def record_of_release(
         transfer=judged.transfer,
         kind=judged.kind,
         represented=judged.represented,
+        named_by=judged.named_by,
     )
 
 

@@ -1,21 +1,18 @@
 """The role of a city: relying parties ask for a purpose, the policy decides, and the citizen approves what goes."""
 
-import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from connectors.connector import Ask
 from connectors.metadata.members import Member
 from connectors.metadata.summaries import Summary
-from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import CANCELLATION, REFUSAL, DecidedBy, draft_unsent
-from idp.login.acting import called, check_person
 from idp.login.approvals import Approvals, tells_by_a_no
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
+from idp.login.city_judgement import CityJudgement
 from idp.login.city_records import record_of_refusal, record_of_release
-from idp.login.eligible import Eligible, ask_for, minimum_level, one_of_each, reached, requester, serves
+from idp.login.eligible import Eligible, ask_for, one_of_each, requester, serves
 from idp.login.finish import Choice
 from idp.login.registers import wanted_of
 from idp.login.role import Choices, Configurations, Reach
@@ -24,24 +21,18 @@ from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
 from idp.login.suspension import Suspension
 from idp.login.vouching import Vouching
 from idp.ports import ApprovalRows, RecordDraft
-from policies.assurance.ladders import said_name
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.bounded import judges_alike
 from policies.errors import (
-    AssertionRejected,
-    AssuranceTooLow,
     NotFound,
-    OtherPerson,
     PeerUnavailable,
     Replayed,
     RequestRefused,
 )
 from policies.federations import MEMBER_ID, family_of
-from policies.notice import notice_hash
-from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, SubjectNamespace, Tenant
-from policies.persons import ActingFor
-from policies.pseudonyms import PairwiseKey, pairwise_subject, subject_digest, transient_subject
+from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
+from policies.pseudonyms import PairwiseKey
 from policies.purposes import SIGN_IN, AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of
 
@@ -77,9 +68,14 @@ class CityRole:
         self._sources = sources
         self._issuer = issuer
         self._own_name = own_name
-        self._template = template
-        self._index_key = index_key
-        self._pairwise_key = pairwise_key
+        self._judgement = CityJudgement(
+            tenant=tenant,
+            sources=sources,
+            approvals=approvals,
+            template=template,
+            index_key=index_key,
+            pairwise_key=pairwise_key,
+        )
         self._suspension = suspension
         self._approvals = approvals
 
@@ -213,60 +209,8 @@ class CityRole:
     def judge(
         self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
     ) -> Judged:
-        """Decide what may go: `policies.release.decide`.
-
-        Raises `AssuranceTooLow` where the purpose has come to need more since it was asked, `OtherPerson` where the service
-        expects somebody else, `AssertionRejected` if it has to hear when they signed in and nobody knows, `RegisterAway`.
-        """
-        terms = self._begun.terms(request)
-        party, purpose = terms.terms.party, terms.terms.purpose
-        if (party.saml or party.openid.answers.require_auth_time) and not assertion.authenticated_at:
-            raise AssertionRejected("authentication_time", "no auth_time, and the service has to hear when it was")
-        subject = subject_index(self._index_key, self._tenant, assertion.namespace, assertion.subject)
-        known = self._approvals.links.known(request, assertion, subject, minimum_level(request, purpose), now)
-        loa = min(assertion.offered.loa, request.at_most, known.loa)
-        if loa < minimum_level(request, purpose):
-            raise AssuranceTooLow("authn_context_too_low", "below what the purpose needs by now", reached=loa.label)
-        # A name of the source's own is about the new identity alone
-        said = assertion.said if known.loa >= assertion.offered.loa else ""
-        having = reached(provider, said, loa, party.vocabulary)
-        context = said_name(request.contexts or request.wished, party.vocabulary, having)
-        if request.contexts and not context:
-            raise AssuranceTooLow("authn_context_too_low", "none of the levels that the service names", reached=loa.label)
-        on, acting = datetime.fromtimestamp(now, tz=UTC).date(), assertion.acting_for
-        check_person(assertion, provider, party, purpose, on)
-        sub = (
-            transient_subject(secrets.token_bytes(32))
-            if party.registered
-            else pairwise_subject(self._pairwise_key, self._tenant, party.sector, *known.person, acting)
-        )
-        if request.expected and request.expected != subject_digest(sub):
-            raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
-        offered = replace(assertion.offered, loa=loa, kind=assertion.kind)
-        decision, ends = self._sources.decided(request, provider, terms, offered, on, now)
-        return Judged(
-            sub=sub,
-            loa=loa,
-            context=context,
-            decision=decision,
-            subject=subject,
-            policy=purpose.digest,
-            notice=self.notice(request, decision, language),
-            arrived=assertion.arrived,
-            vouched=self._sources.digest(provider, now),
-            kind=assertion.kind,
-            represented=self._index(acting) if acting else b"",
-            acting_for=called(assertion.kind, assertion.offered.attributes),
-            transfer=purpose.crossing(provider.sphere, party.sphere),
-            ends=ends,
-            registers=self._sources.registers.registered(decision.released),
-            link=known.proof,
-            identity=known.identity if known.own_page else None,
-        )
-
-    def _index(self, acting: ActingFor) -> bytes:
-        """The ledger's index of whoever is represented: nobody finds a record by it but who knows them."""
-        return subject_index(self._index_key, self._tenant, SubjectNamespace(acting.namespace), acting.identifier)
+        """See `idp.login.role.Role`."""
+        return self._judgement.judge(request, provider, assertion, self._begun.terms(request), language, now)
 
     def waits(self, request: ServiceRequest) -> bool:
         """See `idp.login.role.Role`."""
@@ -308,7 +252,8 @@ class CityRole:
         if had - {one.name for one in given} - {*decided.decision.blocked}:
             raise Replayed("policy_changed", "the purpose requires more than the page showed")
         registers = self._sources.registers
-        if registers.ended(given, decided.acts) or registers.changed(decided.judged.registers):
+        judged = decided.judged
+        if registers.ended(given, judged.named_by, decided.acts) or registers.changed(judged.registers):
             raise Replayed("policy_changed", "a register that vouches for what the page showed is off, or has changed")
         whole = all(passes(party, provider.sphere, one.form) for one in given)
         if not whole or not may_still_go(given, purpose, party, self.configuration.catalogue):
@@ -325,7 +270,7 @@ class CityRole:
 
     def notice(self, request: ServiceRequest, decision: Decision, language: str) -> str:
         """The hash of what the page shows: template, language, names and forms, never values."""
-        return notice_hash(template=self._template, language=language, purpose_id=request.purpose_id, decision=decision)
+        return self._judgement.notice(request, decision, language)
 
     def release_record(self, decided: Decided, chosen: Decision, evidence: Mapping[str, str], now: int) -> RecordDraft:
         """The record of a release: what went to whom, for what, under the person's keyed index."""
@@ -363,7 +308,8 @@ class CityRole:
         provider, party = self.configuration.providers.get(grant.provider_id), self.configuration.parties.get(client)
         if provider and party and not all(passes(party, provider.sphere, one.form) for one in grant.attributes):
             return True
-        if (party and grant.kind not in party.persons) or self._sources.registers.ended(grant.attributes, grant.acts):
+        registers = self._sources.registers
+        if (party and grant.kind not in party.persons) or registers.ended(grant.attributes, grant.named_by, grant.acts):
             return True
         return self._suspension.ended(client, provider, grant.acts)
 

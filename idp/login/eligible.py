@@ -20,6 +20,7 @@ from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow
 from policies.federation.categories import lets
 from policies.parties import ONLY_TEST, IdentityProvider, ProviderId, RegisterId, RelyingParty
+from policies.persons import NATURAL_ALONE
 from policies.purposes import SIGN_IN, Purpose
 from policies.release import passes
 
@@ -154,14 +155,18 @@ def ask_for(
     the register may be asked then.
     """
     needed: dict[AttributeName, bool] = {}
+    persons = party.persons & purpose.persons
     for name, need, source in wanted_of(request, party, purpose):
         if source == SIGN_IN:
             needed[name] = need.required
         elif source is not None and (register := registers.get(source)) is not None:
             if not register.may_be_asked(name, need):
                 continue
-            if not register.may_hear(provider.provider_id, provider.sphere, party):
+            if not register.may_hear(provider.provider_id, provider.sphere, party.sphere):
                 continue
+            if register.kinds & persons:
+                # Of a mandate register: they sign in for themself, and it says for whom they may act
+                persons |= NATURAL_ALONE
             for handed in register.found_by:
                 needed[handed] = needed.get(handed, False) or need.required
     return Ask(
@@ -173,7 +178,7 @@ def ask_for(
         required=frozenset([name for name, required in needed.items() if required]),
         requester=said,
         scoping=request.scoping,
-        persons=party.persons & purpose.persons,
+        persons=persons,
     )
 
 

@@ -12,6 +12,7 @@ from idp.ledger.ledger_keys import mac
 from idp.login.sealing import LoginId
 from idp.ports import APPROVAL, UNSENT, Commits, Decisions, Mark, ParkedRow, RecordDraft, Unit
 from policies.attributes import AttributeName
+from policies.authentication import Origin
 from policies.errors import Conflict, Replayed
 from policies.parties import Tenant
 
@@ -93,6 +94,11 @@ def login_digest(login: LoginId) -> bytes:
 def login_mark(login: LoginId, end: int) -> Mark:
     """The mark that whoever ends this login takes."""
     return Mark("login", login_digest(login), end)
+
+
+def request_rows(origin: Origin) -> tuple[bytes, ...]:
+    """The row under which a request with an id lies with us, where it does: with the answer it goes."""
+    return (message_digest(origin.issuer, origin.message_id),) if origin.message_id else ()
 
 
 def message_digest(issuer: str, identifier: str) -> bytes:

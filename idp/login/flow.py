@@ -19,7 +19,7 @@ from connectors.connector import Connector, Inbound, Outbound
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.resumed import remembered, resumed, tells_enough
 from connectors.signatures.jws import base64url
-from idp.login.finish import SKEW, Choice, commit_fresh, commit_once, login_digest, login_mark, message_digest
+from idp.login.finish import SKEW, Choice, commit_fresh, commit_once, login_digest, login_mark, message_digest, request_rows
 from idp.login.frontend import Frontends
 from idp.login.onward import PHONE, Answers
 from idp.login.role import Role
@@ -178,8 +178,8 @@ class Broker:
         """The policy's decision about a provider's word, before it is known whether a page asks."""
         speaks_as = login.expectation.speaks_as if isinstance(login, Asked) else ""
         # No session is of somebody who acts for another: whoever signs in next would be taken for that one
-        shares = login.request.shared is not None and assertion.kind is PersonKind.NATURAL
         judged = self._role.judge(login.request, provider, assertion, language, now)
+        shares = login.request.shared is not None and judged.kind is PersonKind.NATURAL
         return Decided(
             login=login.login,
             began=login.began,
@@ -200,8 +200,8 @@ class Broker:
         )
 
     def _recalled(self, decided: Decided, language: str, now: int, *, forced: bool) -> Decided:
-        """The same with what is remembered of an earlier approval, and the hash of the page that is left."""
-        recalled = self._role.recalled(decided, now, forced=forced)
+        """The same with what is remembered of an earlier approval, once it is for whom, and the hash of the page left."""
+        recalled = decided if decided.judged.instead else self._role.recalled(decided, now, forced=forced)
         return recalled if recalled.shared is None else self._noticed(recalled, language)
 
     def reword(self, decided: Decided, language: str, now: int, *, whole: bool = False) -> Decided:
@@ -214,6 +214,11 @@ class Broker:
         self.answers.check_releasable(decided, now)
         path = self._role.path(decided.request) if whole else decided.path
         return self._noticed(replace(speaking(decided, language), path=path), language)
+
+    def acting(self, decided: Decided, choice: int, language: str, now: int) -> Decided:
+        """The question about the one for whom the citizen chose to act, by the place on the page. Raises as `reword`."""
+        acting = self.reword(decided.acting(choice), language, now)
+        return self._recalled(acting, language, now, forced=decided.request.force_authentication)
 
     def forget(self, decided: Decided, language: str, now: int) -> Decided:
         """Forget the earlier approval, durably, and ask with the whole page. Raises as `reword`."""
@@ -267,7 +272,7 @@ class Broker:
                 login_mark(login.login, login.began + LOGIN_LIFE + SKEW),
                 *_request_marks(origin, login.began),
             ),
-            removed=_request_rows(origin),
+            removed=request_rows(origin),
             parked=(self.answers.parked(login.login, onward, secret, now),),
             decision=DecisionRow(login_digest(login.login), Choice(CANCEL).digest(secret), now + ONWARD_LIFE),
         )
@@ -341,7 +346,7 @@ class Broker:
                 Mark("assertion", decided.assertion, decided.marks_end),
             ),
             decision=DecisionRow(login_digest(decided.login), choice.digest(secret), now + life),
-            removed=_request_rows(decided.request.origin),
+            removed=request_rows(decided.request.origin),
         )
         return commit_once(self._commits, self._decisions, whole, now)
 
@@ -369,8 +374,3 @@ def _approved(decided: Decided, choice: Choice, now: int) -> Approved:
 
 def _text(handle: bytes) -> str:
     return base64url(handle) if handle else ""
-
-
-def _request_rows(origin: Origin) -> tuple[bytes, ...]:
-    """The row under which a request with an id lies with us, where it does: with the answer it goes."""
-    return (message_digest(origin.issuer, origin.message_id),) if origin.message_id else ()

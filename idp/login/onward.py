@@ -129,6 +129,7 @@ class Answers:
             decided=onward.pressed,
             left_out=() if self._role.has_receipts else decided.decision.left_out,
             kind=decided.judged.kind,
+            named_by=decided.judged.named_by,
         )
         return Released(grant, self.key(login, onward, secret), record=record)
 

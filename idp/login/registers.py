@@ -38,7 +38,7 @@ ANSWERED, NOTHING, AWAY, REFUSED = "answered", "nothing", "away", "refused"
 # Half of a tenant's threads: whoever needs no register never waits for one. Each register has its own places besides, fewer
 PLACES = 20
 # The register says that it does not know the person
-_UNKNOWN = "person_unknown"
+UNKNOWN = "person_unknown"
 # The source of what nobody was asked for, until somebody is
 _NOT_ASKED = AttributeSource(RegisterId(""), LevelOfAssurance.LOW)
 
@@ -67,8 +67,15 @@ def from_registers(request: ServiceRequest, party: RelyingParty, purpose: Purpos
     return {name: source for name, _, source in wanted if source is not None and source != SIGN_IN}
 
 
+def mandate_registers(
+    named: Iterable[RegisterId], registers: Mapping[RegisterId, AttributeRegister]
+) -> frozenset[RegisterId]:
+    """Those of the registers that list for whom a person may act."""
+    return frozenset(one for one in named if one in registers and registers[one].represents)
+
+
 @dataclass(frozen=True, slots=True)
-class _Question:
+class RegisterQuestion:
     """The question to one register."""
 
     register: AttributeRegister
@@ -103,49 +110,57 @@ class RegisterDesk:
         party, purpose = terms.terms.party, terms.terms.purpose
         known = terms.terms.catalogue.attributes
         registers = from_registers(request, party, purpose)
-        sources = {name: source for name, source in registers.items() if offered.kind in known[name].persons}
-        undecided = {name for name, _, source in wanted_of(request, party, purpose) if source is None}
-        if not sources and not undecided:
-            return offered
-        others = {*sources, *undecided, *map(latin_name, (*sources, *undecided))}
+        lists = mandate_registers(registers.values(), self.registers)
+        here = {name for name, one in known.items() if offered.kind in one.persons}
+        sources = {name: source for name, source in registers.items() if name in here and source not in lists}
+        said_by = {name: one.register_id for name, one in offered.sources.items()}
+        elsewhere = {
+            name
+            for name, _, source in wanted_of(request, party, purpose)
+            if source is None or (name in here and said_by.get(name, SIGN_IN) != source)
+        }
+        others = {*elsewhere, *map(latin_name, elsewhere)}
         bare = replace(
             offered,
             attributes={name: one for name, one in offered.attributes.items() if name not in others},
-            sources={**offered.sources, **dict.fromkeys((*sources, *undecided), _NOT_ASKED)},
+            sources={**offered.sources, **dict.fromkeys(elsewhere, _NOT_ASKED)},
         )
+        if not sources:
+            return bare
         decision = terms.decide(request.asked, bare, on)
         lacking = {one.name for one in decision.rulings if one.reason in NOT_THERE} & sources.keys()
         if {*decision.blocked} - lacking:
             return bare  # nothing will go, so nobody is asked
         found, said = dict(bare.attributes), dict(bare.sources)
         away: set[AttributeName] = set()
-        for question, outcome in self._ask(self._questions(lacking, sources, terms.terms, asserter, offered), now):
+        for question, outcome in self.outcomes(self._questions(lacking, sources, terms.terms, asserter, offered), now):
             register, wanted = question.register, question.wanted
             said |= {name: AttributeSource(register.register_id, register.loa) for name in wanted}
             if isinstance(outcome, RegisterAnswer):
-                known_as = AttributeSource(register.register_id, min(outcome.loa, register.loa), outcome.ends)
+                # Found by what another register said, it speaks of nobody more surely than that one
+                through = (offered.sources[name].loa for name in question.handed if name in offered.sources)
+                known_as = AttributeSource(register.register_id, min(outcome.loa, register.loa, *through), outcome.ends)
                 said |= dict.fromkeys(wanted, known_as)
                 found |= {name: value for name, value in outcome.attributes.items() if name in wanted}
-            elif outcome is None or outcome.check != _UNKNOWN:
+            elif outcome is None or outcome.check != UNKNOWN:
                 away |= {*wanted}
                 if required := [name for name in wanted if purpose.needs[name].required]:
                     detail, by = f"{register.register_id} has to give {', '.join(required)}", register.controller
                     raise RegisterAway(detail, register.register_id, register.title, by.name, by.contact)
         return replace(bare, attributes=found, sources=said, away=frozenset(away))
 
-    def registered(self, attributes: Iterable[Attribute]) -> tuple[str, ...]:
-        """The digests of the registrations of those that vouch for one of these."""
-        of = sorted({RegisterId(one.register) for one in attributes if one.register} & self.registers.keys())
+    def registered(self, attributes: Iterable[Attribute], named_by: str) -> tuple[str, ...]:
+        """The digests of the registrations of those that vouch for one of these, and of `named_by`."""
+        of = sorted(_registers(attributes, named_by) & self.registers.keys())
         return tuple(self.registers[register_id].digest for register_id in of)
 
     def changed(self, registered: Iterable[str]) -> bool:
         """Whether one of these registrations is another by now, or is there no more."""
         return not {*registered} <= {one.digest for one in self.registers.values()}
 
-    def ended(self, attributes: Iterable[Attribute], acts: int) -> bool:
-        """Whether a register that vouches for one of these was switched off since so many acts were known."""
-        registers = {RegisterId(one.register) for one in attributes if one.register}
-        return self._suspension.register_off(*registers, acts=acts)
+    def ended(self, attributes: Iterable[Attribute], named_by: str, acts: int) -> bool:
+        """Whether a register that vouches for one of these, or `named_by`, was switched off since so many acts."""
+        return self._suspension.register_off(*_registers(attributes, named_by), acts=acts)
 
     def _questions(
         self,
@@ -154,22 +169,31 @@ class RegisterDesk:
         terms: Terms,
         asserter: ProviderId,
         offered: Offered,
-    ) -> Iterator[_Question]:
+    ) -> Iterator[RegisterQuestion]:
         purpose = terms.purpose
         for register_id in sorted({sources[name] for name in lacking}):
             register = self.registers.get(register_id)
             if register is None:
                 continue
-            finds = register.found_by.keys()
             of_it = [name for name in sorted(lacking) if sources[name] == register_id]
             wanted = tuple(name for name in of_it if register.may_be_asked(name, purpose.needs[name]))
-            handed = {name: offered.attributes[name] for name in finds if name in offered.attributes}
-            if not wanted:
-                continue
-            if handed.keys() != finds or not register.may_hear(asserter, offered.sphere, terms.party):
-                self._told(register_id, NOTHING, "handed", 0.0)
-                continue
-            yield _Question(register, wanted, handed)
+            if wanted and (found := self.question(register, wanted, asserter, offered, terms.party.sphere)):
+                yield found
+
+    def question(
+        self,
+        register: AttributeRegister,
+        wanted: tuple[AttributeName, ...],
+        asserter: ProviderId,
+        offered: Offered,
+        to: str,
+    ) -> RegisterQuestion | None:
+        """The question of a login to a register, for a service in the sphere `to`; None where it may not be asked."""
+        handed = {name: offered.attributes[name] for name in register.found_by if name in offered.attributes}
+        if handed.keys() != register.found_by.keys() or not register.may_hear(asserter, offered.sphere, to):
+            self._told(register.register_id, NOTHING, "handed", 0.0)
+            return None
+        return RegisterQuestion(register, wanted, handed)
 
     def _outcomes(self, asking: Sequence[tuple[AttributeProvider, RegisterQuery]]) -> Mapping[RegisterId, Outcome]:
         """The outcome of each question. Where enough logins wait for registers, this one hears so at once."""
@@ -183,10 +207,12 @@ class RegisterDesk:
         finally:
             self._places.release()
 
-    def _ask(self, questions: Iterator[_Question], now: int) -> Iterator[tuple[_Question, Outcome | None]]:
+    def outcomes(
+        self, questions: Iterable[RegisterQuestion], now: int
+    ) -> Iterator[tuple[RegisterQuestion, Outcome | None]]:
         """Each question, and the outcome; None of a register that is switched off, or that nobody can ask."""
         begun = time.monotonic()
-        asking: dict[RegisterId, tuple[_Question, tuple[AttributeProvider, RegisterQuery]]] = {}
+        asking: dict[RegisterId, tuple[RegisterQuestion, tuple[AttributeProvider, RegisterQuery]]] = {}
         for one in questions:
             register_id = one.register.register_id
             provider = self._providers.get(register_id)
@@ -201,7 +227,11 @@ class RegisterDesk:
             if isinstance(outcome, RegisterAnswer):
                 self._told(register_id, ANSWERED, "", time.monotonic() - begun)
             else:
-                unknown = outcome.check == _UNKNOWN
+                unknown = outcome.check == UNKNOWN
                 word = NOTHING if unknown else REFUSED if isinstance(outcome, AnswerRefused) else AWAY
                 self._told(register_id, word, outcome.check, time.monotonic() - begun)
             yield one, outcome
+
+
+def _registers(attributes: Iterable[Attribute], named_by: str) -> frozenset[RegisterId]:
+    return frozenset(RegisterId(one) for one in (named_by, *(each.register for each in attributes)) if one)

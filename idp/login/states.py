@@ -96,6 +96,8 @@ class Judged:
     identity: Identity | None = field(default=None, repr=False)
     ends: int = 0  # of the answer of a register that ends first; 0 where none was used
     registers: tuple[str, ...] = ()  # the digests of the registrations of those whose word may go
+    named_by: str = ""  # the mandate register that names the represented one; "" where the sign-in does
+    number: str = field(default="", repr=False)  # tells two of whom the citizen may act for apart, beside their name
 
     def until(self, end: int) -> int:
         """This end, or that of what a register said if it comes before."""
@@ -160,7 +162,9 @@ class Decided:
             return self
         if choice is None or not 0 <= choice < len(answers):
             raise RequestRefused("a choice of whom to act for that the page does not have", code="other_site")
-        return replace(self, judged=answers[choice])
+        judged = answers[choice]
+        signed_in = None if judged.kind.acts else self.signed_in
+        return replace(self, judged=judged, end=judged.until(self.end), signed_in=signed_in)
 
     @property
     def decision(self) -> Decision:
@@ -256,6 +260,8 @@ class Grant:
     authorities: tuple[str, ...] = ()
     # the kind of the sign-in: the service hears that `sub` is a company, or acts for another
     kind: PersonKind = PersonKind.NATURAL
+    # the mandate register that names whom they act for
+    named_by: str = ""
     # when the citizen decided; 0 of what an earlier version issued
     decided: int = 0
     # at a sending node alone: what could have gone, and the citizen left out

@@ -21,6 +21,7 @@ _PAGES = (
     "picker",
     "approval",
     "inform",
+    "for_whom",
     "onward",
     "last",
     "phone",

@@ -10,6 +10,7 @@ from idp.pages.citizen_view import CitizenCopyView, CitizenDoorView, CitizenEnte
 from idp.pages.compiled_pages import compiled
 from idp.pages.countries_view import CountriesView, SchemeView
 from idp.pages.device_view import DeviceStep, DeviceView
+from idp.pages.for_whom_view import ForWhomView
 from idp.pages.front_view import FrontView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.inform_view import InformView
@@ -120,6 +121,13 @@ class Pages:
         title = language.say("inform.title", country=country)
         return self._page("inform", language, title=title, view=view, country=country, switch=_question(view.rewording))
 
+    def for_whom(self, view: ForWhomView) -> str:
+        """Render the choice of the one for whom the citizen signs in: none is chosen for them."""
+        language = self._languages[view.language]
+        _own(view.action, view.rewording)
+        title, switch = language.say("inform.for_whom"), _question(view.rewording)
+        return self._page("for_whom", language, title=title, view=view, switch=switch)
+
     def blocked(self, view: BlockedView) -> str:
         """Render the end of a login that the policy stops."""
         language = self._languages[view.language]
@@ -172,8 +180,7 @@ class Pages:
     def last(self, view: LastView) -> str:
         """Render the page between the decision and the way to the service, which goes on by itself or stays."""
         language, named = self._languages[view.language], view.service.text
-        for path in (view.onward, *filter(None, (view.stay, view.receipt, view.file))):
-            _own(path)
+        _own(view.onward, *filter(None, (view.stay, view.receipt, view.file)))
         to_node = view.towards is Towards.NODE
         if view.ending:
             title = language.say(f"refused.{view.ending}.title")
@@ -231,8 +238,7 @@ class Pages:
         """Render the receipt of an approval in this browser, and links to the other ones of the day."""
         language = self._languages[view.language]
         if view.shown:
-            for path in (view.forget, view.shown.file, view.shown.key, *([view.ask] if view.ask else [])):
-                _own(path)
+            _own(view.forget, view.shown.file, view.shown.key, *([view.ask] if view.ask else []))
         title = language.say("receipt.title" if view.shown else "receipt.none_title")
         return self._page("receipt", language, title=title, view=view, shown=view.shown, switch=at(view.address))
 
@@ -255,15 +261,13 @@ class Pages:
     def citizen_copy(self, view: CitizenCopyView) -> str:
         """Render what is kept about the citizen."""
         language = self._languages[view.language]
-        _own(view.file)
-        _own(view.back)
+        _own(view.file, view.back)
         return self._page("citizen_copy", language, title=language.say("me.copy_title"), view=view, switch=at(view.address))
 
     def citizen_erasure(self, view: CitizenErasureView) -> str:
         """Render the question whether to erase a person's records, or until when that can be stopped."""
         language = self._languages[view.language]
-        _own(view.action)
-        _own(view.back)
+        _own(view.action, view.back)
         return self._page(
             "citizen_erasure", language, title=language.say("me.erase_title"), view=view, switch=at(view.address)
         )
@@ -306,8 +310,7 @@ class Pages:
             _elsewhere(view.documentation)
         means = [] if view.stronger is None else [(language.country(one[0]), *one[1:]) for one in view.stronger.means]
         means.sort(key=lambda each: (language.sort_key(each[0]), language.sort_key(each[1].text)))
-        for path in filter(None, (view.again, view.leave, view.retry, *(one[2] for one in means))):
-            _own(path)
+        _own(*filter(None, (view.again, view.leave, view.retry, *(one[2] for one in means))))
         named = view.service.text if view.service else ""
         return self._page(
             "error",
@@ -352,9 +355,9 @@ def _question(rewording: str) -> LanguageSwitch | None:
     return LanguageSwitch(action=rewording, form="question") if rewording else None
 
 
-def _own(path: str) -> None:
-    """Raise ValueError unless `path` stays on our origin: `//host` and addresses with a scheme lead elsewhere."""
-    if not path.startswith("/") or path.startswith(("//", "/\\")):
+def _own(*paths: str) -> None:
+    """Raise ValueError unless they stay on our origin: `//host` and addresses with a scheme lead elsewhere."""
+    if not all(path.startswith("/") and not path.startswith(("//", "/\\")) for path in paths):
         raise ValueError("a page's own links and forms must lead to a path of ours")
 
 

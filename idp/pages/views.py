@@ -110,7 +110,8 @@ class ApprovalView:
     `language` in place of `choice` to get the page in that language; it is empty if there is no other one.
 
     `away` is how long the service can have the same again without the citizen, or empty. `vouchers` names who signed the
-    citizen in, if the service hears of it. `acting_for` names whom they act for, or is empty.
+    citizen in, if the service hears of it. `acting_for` names whom they act for, or is empty,
+    and `named_by` is the register that says so, if it is one.
     `transfer` is the ground on which the answers go to another legal sphere.
 
     `remembers` labels the box `remember`, or is empty. `earlier` is the date of an approval that is remembered, or empty.
@@ -147,6 +148,7 @@ class ApprovalView:
     away: str = ""
     vouchers: tuple[str, ...] = ()
     acting_for: str = ""
+    named_by: RegisterText | None = None
     transfer: Text | None = None
     minutes: int = 5
     longer: bool = False

@@ -10,6 +10,7 @@ from idp.login.eligible import minimum_level, offered_to_tick
 from idp.login.registers import source_of
 from idp.login.role import Choices, Reach
 from idp.login.states import DECIDED_LIFE, LOGIN_LIFE, Decided
+from idp.pages.for_whom_view import ForWhomView, RepresentedChoice
 from idp.pages.picker_view import OfferedBox, OfferedSource
 from idp.pages.render import Pages
 from idp.pages.views import ApprovalView, BlockedView, Text, Towards, WithheldItem
@@ -109,6 +110,8 @@ class CityScreens:
 
     def question(self, decided: Decided, sealed: str, language: str, left: int) -> bytes:
         """Purpose, basis, and each attribute with value and reason; of a login that we end, why."""
+        if decided.judged.instead:
+            return self._for_whom(decided, sealed, language, left)
         if short := self._role.short_of(decided):
             return self._ended(decided, sealed, language, short)
         wording, decision = self._pages.wording(language), decided.decision
@@ -137,6 +140,7 @@ class CityScreens:
             away=wording.away(purpose),
             vouchers=self._role.vouchers(decided),
             acting_for=decided.judged.acting_for,
+            named_by=wording.register(self._role.configuration.registers, decided.judged.named_by, self._catalogue),
             transfer=wording.text(purpose.transfers[decided.judged.transfer[0]].law) if decided.judged.transfer else None,
             further=wording.further(purpose, decision),
             law=wording.text(purpose.law),
@@ -161,6 +165,24 @@ class CityScreens:
             receipt=RECEIPT_PATH,
         )
         return self._pages.approval(view).encode()
+
+    def _for_whom(self, decided: Decided, sealed: str, language: str, left: int) -> bytes:
+        """Before the question: for whom it is."""
+        wording, registers = self._pages.wording(language), self._role.configuration.registers
+        view = ForWhomView(
+            language=language,
+            login=decided.login,
+            decided=sealed,
+            action=f"/login/{decided.login}/decision",
+            rewording=f"/login/{decided.login}/language",
+            service=self.service(decided.request.origin, language),
+            choices=tuple(
+                RepresentedChoice(one.acting_for, one.number, wording.register(registers, one.named_by, self._catalogue))
+                for one in decided.judged.instead
+            ),
+            minutes=min(left, DECIDED_LIFE) // 60,
+        )
+        return self._pages.for_whom(view).encode()
 
     def _ended(self, decided: Decided, sealed: str, language: str, short: Collection[AttributeName]) -> bytes:
         """The page whose button refuses: everything after it is as of a citizen who refused."""

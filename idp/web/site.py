@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from string import ascii_letters, digits
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -50,6 +50,7 @@ from policies.errors import (
     NotFound,
     Overloaded,
     PeerUnavailable,
+    PersonNotTaken,
     ReleaseDenied,
     Replayed,
     RequestRefused,
@@ -270,19 +271,12 @@ class Site:
         reference = self.refused(request, error)
         target, fields = (back.url, back.fields if isinstance(back, Post) else ()) if back else ("", ())
         tag = language or self.language(request)
-        view = ErrorView(
-            tag,
-            known_code(error.code),
-            reference,
-            target,
-            service,
-            fields,
-            towards,
-            leave=leave,
-            retry=retry,
-            stronger=stronger,
-            documentation=self.documentation,
-        )
+        view = ErrorView(tag, known_code(error.code), reference, target, service, fields, towards, leave=leave, retry=retry)
+        view = replace(view, stronger=stronger, documentation=self.documentation)
+        if isinstance(error, PersonNotTaken) and error.helper is not None:
+            title, helper, contact = error.helper
+            say = self.wording(tag).text
+            view = replace(view, register=say(title), helper=say(helper), contact=contact)
         return _again(self.shown(view, kept, status=status_of(error)), error)
 
     def shown(self, view: Shown, kept: Iterable[Cookie], *, status: int = 200) -> Response:

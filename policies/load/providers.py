@@ -48,7 +48,7 @@ _NAME_ID_FORMATS = {
     "email": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
 }
 _IDENTIFYING = ("persistent", "unspecified")
-_NAMESPACE = re.compile(r"[A-Za-z0-9._/-]{1,64}")
+NAMESPACE = re.compile(r"[A-Za-z0-9._/-]{1,64}")
 _NAMESPACE_FIX = 'write namespace = "eidas/EE": the scheme of its identifiers, for ever.'
 _ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
 # the transliteration of a name to Latin script (eIDAS Attribute Profile)
@@ -98,7 +98,7 @@ def _identity_provider(
         provider_id=ProviderId(table.identifier("id")),
         title=table.translated("title", "Estonian eID"),
         country=table.country("country"),
-        namespace=SubjectNamespace(table.matching("namespace", _NAMESPACE, _NAMESPACE_FIX)),
+        namespace=SubjectNamespace(table.matching("namespace", NAMESPACE, _NAMESPACE_FIX)),
         entity_id=EntityId(
             openid.read_issuer(table)
             if of_openid
@@ -179,7 +179,7 @@ def _country_node(table: Table, files: Mapping[str, bytes], ladders: Ladders, pr
         provider_id=ProviderId(table.identifier("id")),
         title=table.translated("title", "Estonia"),
         country=peer.country,
-        namespace=SubjectNamespace(table.matching("namespace", _NAMESPACE, _NAMESPACE_FIX)),
+        namespace=SubjectNamespace(table.matching("namespace", NAMESPACE, _NAMESPACE_FIX)),
         entity_id=peer.entity_id,
         metadata=b"",
         attributes={},

@@ -17,11 +17,11 @@ from policies.attribute_register import (
     Transport,
 )
 from policies.attributes import AttributeName
-from policies.catalogue import REPRESENTED, AttributeType, Catalogue
+from policies.catalogue import COMPANY, MANDATE, OTHER, REPRESENTED, AttributeType, Catalogue
 from policies.errors import Problem
 from policies.forms import AttributeKind
 from policies.load.peers import read_networks
-from policies.load.providers import LATIN_PART, read_targets
+from policies.load.providers import LATIN_PART, NAMESPACE, read_targets
 from policies.load.purposes import known_attributes, read_controller
 from policies.load.redirects import fault_of_address
 from policies.load.table import URI, Table, nearest
@@ -39,9 +39,16 @@ _CLIENT = re.compile(r"[ -~]{1,256}")
 _NAME_ID = "NameID"
 # By what it finds a company, or the other person
 _IDENTIFIERS = {
-    AttributeName("legal_person_identifier"): ABOUT_A_COMPANY,
-    AttributeName(f"{REPRESENTED}person_identifier"): frozenset((PersonKind.FOR_NATURAL,)),
+    COMPANY: ABOUT_A_COMPANY,
+    OTHER: frozenset((PersonKind.FOR_NATURAL,)),
 }
+# What a citizen has to read of one for whom they may act
+_NAMED = {
+    PersonKind.FOR_LEGAL: {AttributeName("legal_name")},
+    PersonKind.FOR_NATURAL: {AttributeName(f"{REPRESENTED}{name}") for name in ("family_name", "given_name")},
+}
+_MANDATES_FIX = 'write [mandates] with namespace = "ee/companies": the scheme of the numbers in its list, for ever.'
+_LIST_FIX = 'write columns for "legal_person_identifier", "legal_name" and "mandate", or the same of another person.'
 _TRANSPORT_FIX = "write one of [view], [saml] and [https]."
 _VIEW_FIX = 'write [view] with database = "postgresql://USER@HOST/NAME" and view = "residents".'
 _DATABASE_FIX = 'write database = "postgresql://USER@HOST/NAME" or "sqlite:///PATH", and the password into password_file.'
@@ -77,12 +84,16 @@ def read_register(table: Table, files: Mapping[str, bytes], catalogue: Catalogue
         networks=read_networks(table),
         sphere=table.sphere(),
         providers=tuple(map(ProviderId, table.texts("providers", _PROVIDERS_FIX, required="providers" in table))),
+        represents=_represents(table),
     )
     if "issuer" not in table and not of_view:
         table.problem("issuer", "is missing.", "write its entity id, or the `iss` of its tokens.")
     if "" in found.found_by.values() and not of_saml:
         table.problem("found_by", f"`{_NAME_ID}` is for [saml].", _FOUND_FIX)
-    _check_whom(table, found, catalogue)
+    if found.represents:
+        _check_list(table, found, catalogue)
+    else:
+        _check_whom(table, found, catalogue)
     table.close()
     return found
 
@@ -118,6 +129,30 @@ def _check_whom(table: Table, register: AttributeRegister, catalogue: Catalogue)
         if not needed & found:
             what = f"has no {' or '.join(sorted(needed))}, and {name} is about whoever is represented."
             table.problem("found_by", what, "add it, and hand it over in the purpose.")
+
+
+def _represents(register: Table) -> str:
+    """The scheme of the numbers in a mandate register's list; "" of every other register."""
+    table = register.table("mandates", _MANDATES_FIX) if "mandates" in register else None
+    if table is None:
+        return ""
+    if "saml" in register:
+        register.problem("mandates", "is a list, and a SAML attribute authority has none.", "write [view] or [https].")
+    found = table.matching("namespace", NAMESPACE, _MANDATES_FIX)
+    table.close()
+    return found
+
+
+def _check_list(table: Table, register: AttributeRegister, catalogue: Catalogue) -> None:
+    """A mandate register finds whoever signs in, and says of each one for whom they may act who that is, and by what."""
+    if not all(PersonKind.NATURAL in catalogue.attributes[name].persons for name in register.found_by):
+        table.problem("found_by", "is about whoever is represented, and these the register names.", _FOUND_FIX)
+    if strange := sorted(name for name in register.says if not _about_another(catalogue.attributes[name])):
+        table.problem("attributes", f"has {', '.join(strange)}, which is of whoever signs in.", "leave it out.")
+    wanted = {kind: _NAMED[kind] - register.says for kind in register.kinds}
+    if not wanted or MANDATE not in register.says or any(wanted.values()):
+        what = "does not say whom a person may act for, by which name, and by which mandate."
+        table.problem("attributes", what, _LIST_FIX)
 
 
 def _about_another(attribute: AttributeType) -> bool:

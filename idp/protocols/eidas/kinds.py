@@ -11,11 +11,10 @@ from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON
 from idp.protocols.eidas.person import LEGAL_IDENTIFIER_NAME, OTHERS_IDENTIFIER_NAME, PERSON_IDENTIFIER_NAME
 from idp.protocols.stork.person import NAME as STORK
 from idp.protocols.stork.person import kinds_asked
-from policies.attributes import Form
 from policies.authentication import Assertion, ServiceRequest
 from policies.catalogue import MANDATE
 from policies.errors import AssertionRejected
-from policies.mandates import fault_of, read_mandates
+from policies.mandates import fault_of_power, read_mandates
 from policies.parties import IdentityProvider, RequestingNode
 from policies.persons import ABOUT_A_COMPANY, EVERYBODY, PersonKind
 
@@ -50,13 +49,9 @@ def check_mandates(request: ServiceRequest, assertion: Assertion, on: date) -> N
     value = assertion.offered.attributes.get(MANDATE)
     if value is None:
         return
-    mandates = read_mandates(value) or ()
-    if fault := fault_of(mandates, Form("in_force"), on):
-        raise AssertionRejected(fault, "a mandate that does not hold today, or is none")
     told = any(one.name == MANDATE for one in request.asked)
-    alone = [one for one in mandates if one.in_force(on) and not one.joint]
-    if not any(told or (one.general and one.limit is None) for one in alone):
-        raise AssertionRejected("mandate_bounds", "a mandate with bounds of which the node would not be told")
+    if fault := fault_of_power(read_mandates(value) or (), on, told=told):
+        raise AssertionRejected(fault, "a mandate that does not hold, or has bounds of which the node would not be told")
 
 
 def kinds_in(assertion: Assertion, taken: Collection[PersonKind]) -> list[PersonKind]:

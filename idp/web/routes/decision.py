@@ -15,6 +15,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from connectors.connector import Outbound, Post
+from idp.ledger.record_contents import DecidedBy
 from idp.login.eligible import TRIAL
 from idp.login.finish import Choice
 from idp.login.sealing import LoginId
@@ -64,7 +65,7 @@ ACTING, _PLACE = "acting", re.compile(r"[0-9]{1,3}")
 WHOLE, EVERY_TIME = "whole", "every_time"
 # The one that gives more time, once
 LONGER = "longer"
-PAGES = ("", WHOLE, EVERY_TIME, LONGER)
+PAGES = ("", WHOLE, EVERY_TIME, LONGER, ACTING)
 # The words of the buttons that release: the role says which of them a page has
 RELEASING = ("approve", "continue")
 
@@ -76,6 +77,19 @@ def routes(site: Site) -> list[PageRoute]:
         PageRoute("/login/{login}/cancel", posted(site.issuer, partial(_cancelled, site)), "POST"),
         PageRoute("/login/{login}/language", posted(site.issuer, partial(_reworded, site)), "POST"),
     ]
+
+
+def judged_page(
+    site: Site, request: Request, decided: Decided, secret: bytes, language: str, kept: list[Cookie], now: int
+) -> Response:
+    """The page of a login that was judged: the question, or why there is none; or none where an approval counts again."""
+    if not decided.judged.instead:
+        if decided.decision.blocked and not site.role.short_of(decided):
+            # The page says so before the service hears of it
+            return blocked_page(site, decided, language, kept, now)
+        if decided.path is DecidedBy.UNASKED:
+            return ended_by(site, request, decided, Choice(site.role.release_word(decided.path)), secret, now)
+    return asking(site, decided, secret, language, kept)
 
 
 def asking(site: Site, decided: Decided, secret: bytes, language: str, kept: list[Cookie]) -> Response:
@@ -114,6 +128,8 @@ def _reworded(site: Site, request: Request, fields: dict[str, str]) -> Response:
         with about(origin.service, decided.provider_id, PeerUnavailable, SourceSuspended):
             if pressed == LONGER:
                 worded = site.broker.reword(decided if decided.more else decided.longer(now), language, now)
+            elif pressed == ACTING:
+                worded = site.broker.acting(decided, int(fields.get(ACTING, "-1")), language, now)
             elif pressed == EVERY_TIME:
                 worded = site.broker.forget(decided, language, now)
             else:
@@ -121,7 +137,7 @@ def _reworded(site: Site, request: Request, fields: dict[str, str]) -> Response:
     except (PeerUnavailable, Suspended, AllRevoked) as error:
         return stopped(site, request, error, origin, now, wished=speaking(decided, language).request.languages)
     kept = [strict_cookie(worded.login, secret)] if pressed == LONGER else [] if pressed else [chosen_language(language)]
-    return asking(site, worded, secret, language, kept)
+    return judged_page(site, request, worded, secret, language, kept, now)
 
 
 @finds_login

@@ -18,9 +18,7 @@ from fastapi.responses import Response
 from connectors.connector import Inbound
 from connectors.request_checks import PeerRequestRefused
 from idp.citizen import own_page
-from idp.ledger.record_contents import DecidedBy
 from idp.login.eligible import TRIAL
-from idp.login.finish import Choice
 from idp.login.frontend import Declined, LoginEntrance
 from idp.login.states import Asked
 from idp.monitoring.recorder.recorder import RECEIVED, REGISTERS, TRIED
@@ -42,7 +40,7 @@ from idp.web.requests import (
     query,
 )
 from idp.web.routes import citizen, decision, onward, picker, resume, trial, turned_away
-from idp.web.routes.decision import asking, blocked_page, ended_by
+from idp.web.routes.decision import judged_page
 from idp.web.site import Site
 from idp.web.stopped import stopped
 from idp.web.threads import run_in_threadpool, threaded
@@ -288,14 +286,8 @@ def _handle_response(
         return trial.tried(site, decided, language, now)
     if isinstance(site, CitySite) and asked.origin.frontend == own_page.NAME:
         return citizen.entered(site, decided, provider, language, now)
-    blocked = decided.decision.blocked
-    step = LoginStep.BLOCKED if blocked else LoginStep.ANSWERED
+    step = LoginStep.BLOCKED if decided.decision.blocked else LoginStep.ANSWERED
     site.step(request, step, asked.origin, provider, decided.deviations)
     kept = [site.logins.keep(state.exchanged, now)] if state.expectation.secret else []
-    if blocked and not site.role.short_of(decided):
-        # The page says so before the service hears of it
-        return blocked_page(site, decided, language, kept, now)
     secret, strict = new_secret(decided.login)
-    if decided.path is DecidedBy.UNASKED:
-        return ended_by(site, request, decided, Choice(site.role.release_word(decided.path)), secret, now)
-    return asking(site, decided, secret, language, [*kept, strict])
+    return judged_page(site, request, decided, secret, language, [*kept, strict], now)

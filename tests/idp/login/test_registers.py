@@ -178,7 +178,7 @@ def test_so_many_logins_wait_for_registers_and_no_more_than_that(tmp_path: Path)
         def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
             waiting.release()
             assert go_on.wait(deadline - time.monotonic())
-            return self._judge.answer(query, {"town": ["Storkhaven"]}, NOW, query.query_id, issued_at=NOW, ends=NOW + 60)
+            return self._judge.answer(query, [{"town": ["Storkhaven"]}], NOW, query.query_id, issued_at=NOW, ends=NOW + 60)
 
     found = house(replace(residents(tmp_path), seconds=60), ADDRESS, by=Slow)
     with ThreadPoolExecutor(PLACES) as pool:

@@ -6,6 +6,7 @@ from policies.attribute_register import AttributeQueryService, DatabaseView, Sig
 from policies.attributes import EXACT, AttributeName
 from policies.load import load
 from policies.parties import RegisterId
+from policies.persons import PersonKind
 from policies.purposes import SIGN_IN
 from policies.register import record_of_processing
 from policies.simulation.compare import compare
@@ -177,3 +178,33 @@ def test_the_record_of_processing_names_the_register_and_what_it_is_told() -> No
 
 def test_the_configuration_of_the_other_tests_has_no_register() -> None:
     assert not [name for name in FILES if name.startswith("registers/")]
+
+
+LISTS = POPULATION.replace(
+    'street = "address.street"\ntown = "address.locality"\n',
+    'number = "legal_person_identifier"\nname = "legal_name"\n'
+    'mandate = "mandate"\n\n[mandates]\nnamespace = "ee/companies"\n',
+)
+
+
+@pytest.mark.spec("issue 33 item 3")
+@pytest.mark.parametrize(
+    ("register", "key", "says"),
+    [
+        (LISTS.replace('"ee/companies"', '"a b"'), "mandates.namespace", "is spelled"),
+        (LISTS.replace('name = "legal_name"\n', ""), "attributes", "does not say whom"),
+        (LISTS.replace('mandate = "mandate"\n', ""), "attributes", "does not say whom"),
+        (LISTS.replace('number = "legal_person_identifier"\n', ""), "attributes", "does not say whom"),
+        (LISTS.replace("mandate =", 'mail = "email"\nmandate ='), "attributes", "email, which is of whoever signs in"),
+        (LISTS.replace("[found_by]", '[found_by]\nlegal_person_identifier = "company"'), "found_by", "these the register"),
+        (
+            LISTS.replace(VIEW, SAML).replace('"national_id"', '"NameID"').replace("\nlevel", '\nissuer = "urn:r"\nlevel'),
+            "mandates",
+            "has none",
+        ),
+    ],
+)
+def test_a_mandate_register_says_of_each_whom_one_may_act_for_who_that_is(register: str, key: str, says: str) -> None:
+    assert load(files(**{REGISTER: LISTS})).registers[RegisterId("population")].kinds == {PersonKind.FOR_LEGAL}
+    found = problems_of(files(**{REGISTER: register}))
+    assert [one for one in found if key in one.key and says in str(one)], [str(one) for one in found]
