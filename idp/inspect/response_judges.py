@@ -261,7 +261,10 @@ def _stork_judge(
 
 
 def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | StorkPeer | None = None) -> IdentityProvider:
-    """A registration with the eIDAS URIs as its table of levels, and no table of attributes."""
+    """A registration with the URIs of our ladders as its table of levels (of a node: those of eIDAS), and no attributes."""
+    named = {} if peer is not None else {name: level for one in shipped().values() for name, level in one.levels.items()}
+    # A name that is no URI means something in its own country alone
+    uris = {name: level for name, level in named.items() if ":" in name}
     return IdentityProvider(
         provider_id=BY_HAND,
         title={"en": "by hand"},
@@ -271,7 +274,7 @@ def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | Stor
         metadata=metadata,
         attributes={},
         subject_attribute="",
-        assurance={level.uri: level for level in LevelOfAssurance},
+        assurance={**uris, **{level.uri: level for level in LevelOfAssurance}},
         source=Source("--idp-metadata", 1),
         binding=binding,
         protocol="saml" if peer is None else "eidas",
