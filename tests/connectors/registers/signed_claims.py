@@ -83,6 +83,8 @@ class Register:
     media_type: str = "application/jwt"
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    # the key of ours that it knows
+    asker: ECKey = field(default_factory=lambda: ECKey.import_key(private_key("ES256", 7).public_key()))  # type: ignore[arg-type] # P-256
 
 
 def register(url: str) -> AttributeRegister:
@@ -101,11 +103,9 @@ def register(url: str) -> AttributeRegister:
 
 @contextmanager
 def served(held: Register) -> Iterator[AttributeRegister]:
-    ours = ECKey.import_key(private_key("ES256", 7).public_key())  # type: ignore[arg-type] # it is on P-256
-
     class Asked(Handler):
         def post(self, body: bytes) -> None:
-            read = jwt.decode(body.decode(), ours, algorithms=["ES256"])
+            read = jwt.decode(body.decode(), held.asker, algorithms=["ES256"])
             assert (read.header["typ"], self.headers["Content-Type"]) == (QUERY_TYPE, "application/jwt")
             held.asked.append(read.claims)
             held.paths.append(self.path)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -127,6 +128,15 @@ def test_values_come_in_the_catalogues_types_and_what_is_not_there_is_left_out()
     assert found.attributes == {NATIONALITY: ("EE", "LV")}
 
 
+def _often(made: Reply, often: int) -> bytes:
+    """A Response whose encrypted assertion stands there so often, signed around them."""
+    root = etree.fromstring(sealed(made, signed_at="neither"))
+    one = root[-1]
+    root.remove(one)
+    root.extend([deepcopy(one) for _ in range(often)])
+    return sign_enveloped(root, key(THEIRS), place=1, profile=SAML2INT)
+
+
 @pytest.mark.spec("issue 33 bad input")
 def test_what_is_not_signed_by_the_register_and_encrypted_to_us_is_not_read() -> None:
     assert _refused(lambda made: sealed(made, STRANGER)) == "signature"
@@ -134,6 +144,8 @@ def test_what_is_not_signed_by_the_register_and_encrypted_to_us_is_not_read() ->
     assert _refused(lambda made: sealed(made, signed_at="assertion")) == "signature_missing"
     assert _refused(lambda made: sealed(made, encrypted=False)) == "plain_assertion"
     assert _refused(lambda made: sealed(made).replace(b"Response", b"ArtifactResponse")) == "root"
+    assert _refused(lambda made: _often(made, 0)) == "one_assertion"
+    assert _refused(lambda made: _often(made, 2)) == "one_assertion"
     alone = '<S:Fault xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><faultcode>S:Client</faultcode></S:Fault>'
     assert _refused(lambda _made: alone.encode()) == "artifact_fault"
 

@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey
 from connectors.attribute_provider import RegisterAnswer, ask_all, asked
 from connectors.fetch import Fetcher
 from connectors.registers.claims_provider import QUERY_TYPE, ClaimsProvider
+from connectors.signatures.jws import base64url
 from policies.assurance import LevelOfAssurance
 from policies.attribute_register import SignedClaimsService
 from policies.attributes import Address, AttributeName
@@ -136,11 +137,16 @@ def test_a_mandate_that_is_none_refuses_the_whole_answer(value: object) -> None:
     assert check == "value_type"
 
 
+def unsigned(found: Mapping[str, Any]) -> str:
+    return ".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "none", "typ": "JWT"}, found)) + "."
+
+
 @pytest.mark.spec("issue 33 bad input")
 def test_only_the_registers_key_and_the_types_of_an_answer_count() -> None:
     assert _refused(lambda query: token(claims(query, NOW), STRANGERS, kid=str(THEIRS.kid))) == "jws_signature"
     assert _refused(lambda query: token(claims(query, NOW), typ=QUERY_TYPE)) == "jws_typ"
     assert _refused(lambda query: json.dumps(claims(query, NOW))) == "jws_form"
+    assert _refused(lambda query: unsigned(claims(query, NOW))) == "jws_alg"
     assert _refused(lambda query: json.dumps(claims(query, NOW)), media_type="application/json") == "register_status"
 
 
@@ -154,6 +160,17 @@ def test_an_answer_is_encrypted_where_that_was_agreed_on() -> None:
     assert _refused(lambda query: encrypted(query, STRANGERS), enc="A256GCM") == "jwe_decryption"
     assert _refused(lambda query: token(claims(query, NOW)), enc="A256GCM") == "jwe_form"
     assert _refused(encrypted) == "jws_form"
+
+
+@pytest.mark.spec("issue 33 bad input")
+def test_an_answer_that_comes_after_the_deadline_is_none() -> None:
+    def slow(query: Mapping[str, Any]) -> str:
+        time.sleep(1)
+        return token(claims(query, NOW))
+
+    with served(Register(slow)) as registered, pytest.raises(PeerUnavailable) as caught:
+        provider(registered).ask(question([ADDRESS], NOW), time.monotonic() + 0.2)
+    assert caught.value.check == "deadline"
 
 
 @pytest.mark.spec("issue 33 bad input")

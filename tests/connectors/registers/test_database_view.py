@@ -55,10 +55,11 @@ def test_one_row_is_the_persons_and_a_date_is_a_date(view: RegisterView) -> None
 
 
 @pytest.mark.spec("issue 33 bad input")
-def test_nobody_two_people_and_a_number_are_refused_by_their_names(view: RegisterView) -> None:
+def test_nobody_two_people_a_number_and_what_is_too_long_are_refused_by_their_names(view: RegisterView) -> None:
     assert _refused(view, "EE/SE/nobody") == "person_unknown"
     assert _refused(view, "EE/SE/twice") == "rows_several"
     assert _refused(view, PERSON, NATIONALITY) == "value_type"
+    assert _refused(view, "EE/SE/wide") == "value_type"
 
 
 @pytest.mark.spec("issue 33 bad input")

@@ -21,6 +21,7 @@ ROWS = (
     ("EE/SE/2", "1887-04-13", "Quaggenweg 18", "Storkhaven", "EE", 2),
     ("EE/SE/twice", None, "Quaggenweg 19", "Storkhaven", "EE", 3),
     ("EE/SE/twice", None, "Quaggenweg 20", "Storkhaven", "EE", 4),
+    ("EE/SE/wide", None, "x" * 300, "Storkhaven", "EE", 5),
     ("EE/SE/bare", None, None, None, None, None),
 )
 
