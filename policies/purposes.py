@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
+from policies.matching import MatchingRule
 from policies.parties import PurposeId, RegisterId, Source, Translated
 from policies.persons import NATURAL_ALONE, PersonKind
 
@@ -153,6 +154,8 @@ class Purpose:
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
     # the kinds of person that it is for
     persons: frozenset[PersonKind] = NATURAL_ALONE
+    # of the citizen's page alone: how a register's word about an earlier identifier counts
+    matching: MatchingRule | None = None
 
     @property
     def takes_of(self) -> tuple[object, ...]:

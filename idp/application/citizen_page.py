@@ -58,7 +58,9 @@ def citizen_page(
         alerts=watched.disowned,
     )
     return CitizenPage(
-        visits=OwnPageVisits(tenant=tenant, sealer=sealer, commits=commits, parked=store, suspension=suspension),
+        visits=OwnPageVisits(
+            tenant=tenant, index_key=keys.index, sealer=sealer, commits=commits, parked=store, suspension=suspension
+        ),
         histories=histories,
         receipts=receipts,
         act_receipts=ActReceipts(tenant, keys.ledger, store, proof_of_record),

@@ -110,7 +110,7 @@ def _city(parts: SiteParts) -> CitySite:
     approvals = _approvals(parts)
     role = CityRole(
         tenant=settings.tenant,
-        configurations=WithOwnPage(parts.configurations, settings.issuer),
+        configurations=WithOwnPage(parts.configurations, settings.issuer, matching=settings.matching),
         sources=parts.sources,
         issuer=settings.issuer,
         own_name=settings.organization.name if settings.organization else "",
@@ -131,7 +131,7 @@ def _city(parts: SiteParts) -> CitySite:
         settings, configuration, keys, openid.sessions, parts.store, parts.suspension, parts.watched, saml.services
     )
     trials = frontends[TRIAL] = Trials(_openid_parts(parts, role), openid)
-    frontends[own_page.NAME] = own_page.OwnPage(settings.issuer)
+    frontends[own_page.NAME] = own_page.OwnPage(settings.issuer, role.configuration)
     programs = frontends[saml_programs.NAME] = saml_programs.Programs(saml)
     receipts = Receipts(
         tenant=settings.tenant,

@@ -108,7 +108,7 @@ def _unseen(old: Configuration, new: Configuration) -> Iterator[str]:
                 differ = ", ".join(_differing(before[name], after[name], told))
                 if differ:
                     yield f"{kind} {name}: {differ} says something else."
-            elif kind != "purpose":
+            elif kind != "purpose" or (name in new.purposes and new.purposes[name].matching):
                 yield f"{kind} {name} is new."
 
 

@@ -22,7 +22,7 @@ from idp.ports import Commits, Mark, RecordDraft, Unit
 from policies.assurance import LevelOfAssurance
 from policies.errors import NotFound
 from policies.parties import Tenant
-from policies.purposes import Basis
+from policies.purposes import Basis, Purpose
 
 OWN_ACT = "own_act"
 
@@ -53,22 +53,30 @@ class Matching:
             return False
         if earlier.beside != visit.called or visit.beside or earlier.loa > visit.loa or earlier.subject == visit.subject:
             return False
+        # Whoever asked the register is whoever visits
+        if earlier.purpose_id and earlier.asker != visit.subject:
+            return False
         if any(one.loa < self.erasures.highest(one.subject) for one in (visit, earlier)):
             return False
         taken = self.links.to_earlier(visit.subject, now) or self.links.to_new(earlier.subject, now)
         return not taken and visit.subject not in self.links.linked(earlier.subject, now)
 
-    def link(self, visit: OwnPageVisit, earlier: OwnPageVisit, now: int) -> None:
-        """Link them. Raises `NotFound` where they may not be, and `Replayed` where another act came between."""
+    def link(self, visit: OwnPageVisit, earlier: OwnPageVisit, under: Purpose | None, now: int) -> None:
+        """Link them, `under` the purpose of the register that was asked. The record has it.
+
+        Raises `NotFound` where they may not be linked, and `Replayed` where another act came between.
+        """
         if visit.identity is None or earlier.identity is None or not self.may_link(visit, earlier, now):
             raise NotFound("no two sign-ins that may be linked")
-        draft = _record(LINK, earlier.subject, "", earlier.loa, now)
+        # A register says nothing of the level of the earlier means: with whatever is left of them its holder may undo it
+        seen = self.erasures.highest(earlier.subject) if earlier.purpose_id else earlier.loa
+        draft = _record(LINK, earlier.subject, "", seen, now, under)
         ends = [LinkEnd(one.subject, one.identity, one.loa, one.country) for one in (visit, earlier) if one.identity]
         # Each visit links once
         once = Mark(OWN_ACT, hashlib.sha256(framed(LINK.encode(), visit.name)).digest(), visit.end)
-        rows = self.links.made(ends[0], ends[1], draft.record, now)
+        rows = self.links.made(ends[0], ends[1], draft.record, seen, now)
         commit_fresh(self.commits, Unit(tenant=self.tenant, marks=(once,), record=draft, approvals=rows))
-        self._recorded(_record(LINK, visit.subject, draft.record.hex(), visit.loa, now))
+        self._recorded(_record(LINK, visit.subject, draft.record.hex(), visit.loa, now, under))
 
     def undo(self, visit: OwnPageVisit, record: str, now: int) -> None:
         """Undo the link of this record (hex), from either side. Raises `NotFound`, `Replayed`."""
@@ -79,7 +87,8 @@ class Matching:
             new, link = to_new.other, found
         else:
             raise NotFound("no such link that this sign-in may see")
-        draft = _record(UNLINK, link.other, record, link.loa, now)
+        back = self.links.to_new(link.other, now)
+        draft = _record(UNLINK, link.other, record, back.loa if back else link.loa, now)
         rows = self.links.undone(new, link, now)
         commit_fresh(self.commits, Unit(tenant=self.tenant, record=draft, approvals=rows))
         self._recorded(_record(UNLINK, new, record, link.loa, now))
@@ -94,6 +103,10 @@ class Matching:
         self.commits.commit(Unit(tenant=self.tenant, record=draft))
 
 
-def _record(kind: str, subject: bytes, about: str, loa: LevelOfAssurance, now: int) -> RecordDraft:
-    on = ActOn(about, SERVICE, PURPOSE, Basis.CONSENT.value, loa.label, "")
+def _record(
+    kind: str, subject: bytes, about: str, loa: LevelOfAssurance, now: int, under: Purpose | None = None
+) -> RecordDraft:
+    purpose, basis = (under.purpose_id, under.basis) if under else (PURPOSE, Basis.CONSENT)
+    # No hash of the purpose's file: its retention is of what services have, and a link's record stays as long as the link
+    on = ActOn(about, SERVICE, purpose, basis.value, loa.label, "")
     return draft_own_act(record=new_record(), time=now, kind=kind, subject=subject, on=on)

@@ -14,30 +14,35 @@ from idp.login.identity_links import OWN_PAGE
 from idp.login.role import Configurations
 from idp.login.sealing import KEY_BYTES
 from policies.assurance import LevelOfAssurance, level_named
-from policies.authentication import Origin, ServiceRequest
+from policies.authentication import AskedAttribute, Origin, ServiceRequest
 from policies.errors import BrokerError, RequestRefused
 from policies.load import Configuration
-from policies.parties import ClientId, PurposeId, RelyingParty, Sector, ServiceId, Source, Translated
+from policies.parties import ClientId, PurposeId, RelyingParty, Rule, Sector, ServiceId, Source, Translated
 from policies.purposes import Basis, Controller, Purpose
 
 NAME = OWN_PAGE
 PATH, SIGN_IN, ERASE_PATH = "/me", "/me/sign-in", "/me/erase"
 SERVICE, PURPOSE = ClientId(PATH), PurposeId(PATH)
-# The fields of the form: the level that is asked for, and the name of the visit beside which an earlier identity signs in
-LEVEL, BESIDE = "level", "beside"
+# The fields of the form: the level that is asked for; the name of the visit beside which an earlier identity signs in, or
+# under which purpose a register is asked for it
+LEVEL, BESIDE, UNDER = "level", "beside", "purpose"
 TITLE: Translated = {"en": "Your page: who got data about you"}
 _SOURCE = Source("", 0)
 
 
-def with_own_page(configuration: Configuration, issuer: str) -> Configuration:
-    """The configuration with the page's own registration and purpose, which needs no attribute."""
+def with_own_page(configuration: Configuration, issuer: str, *, matching: bool = False) -> Configuration:
+    """The configuration with the page's own registration and purpose, which needs no attribute.
+
+    With `matching` the page has the purposes, too, under which a register is asked for an earlier identifier.
+    """
+    asking = [one for one in configuration.purposes.values() if matching and one.matching is not None]
     party = RelyingParty(
         client_id=SERVICE,
         title=TITLE,
         sector=Sector(SERVICE),
         redirect_uris=(),
-        purposes=(PURPOSE,),
-        attributes={},
+        purposes=(PURPOSE, *(one.purpose_id for one in asking)),
+        attributes={name: Rule(need.form, need.source) for one in asking for name, need in one.needs.items()},
         source=_SOURCE,
         requester_id=issuer + PATH,
     )
@@ -62,9 +67,9 @@ def with_own_page(configuration: Configuration, issuer: str) -> Configuration:
 class WithOwnPage:
     """`idp.login.role.Configurations` in which the page is registered, too."""
 
-    def __init__(self, configurations: Configurations, issuer: str) -> None:
-        self._configurations, self._issuer = configurations, issuer
-        self.now = with_own_page(configurations.now, issuer)
+    def __init__(self, configurations: Configurations, issuer: str, *, matching: bool) -> None:
+        self._configurations, self._issuer, self._matching = configurations, issuer, matching
+        self.now = with_own_page(configurations.now, issuer, matching=matching)
 
     @property
     def number(self) -> int:
@@ -74,7 +79,7 @@ class WithOwnPage:
     def former(self, number: int) -> Configuration | None:
         """`Configurations.former`."""
         found = self._configurations.former(number)
-        return None if found is None else with_own_page(found, self._issuer)
+        return None if found is None else with_own_page(found, self._issuer, matching=self._matching)
 
 
 class OwnPage(NothingGoes):
@@ -85,21 +90,25 @@ class OwnPage(NothingGoes):
     signed = False
     own_page = True
 
-    def __init__(self, issuer: str) -> None:
-        self._issuer = issuer
+    def __init__(self, issuer: str, configuration: Configuration) -> None:
+        """`configuration` has the page itself: `with_own_page`."""
+        self._issuer, self._configuration = issuer, configuration
 
     def receive(self, inbound: Inbound, now: int, admit: Admit) -> Received:
         """The form of our own page: the citizen wants to sign in, at a level that they may name."""
         level = level_named(inbound.parameters.get(LEVEL, LevelOfAssurance.LOW.label))
         beside = inbound.parameters.get(BESIDE, "")
         named = not beside or read_handle(beside, KEY_BYTES)
-        if level is None or not named or not set(inbound.parameters) <= {LEVEL, BESIDE}:
+        under = PurposeId(inbound.parameters.get(UNDER, PURPOSE))
+        known = under in self._configuration.parties[SERVICE].purposes and (beside or under == PURPOSE)
+        if level is None or not named or not known or not set(inbound.parameters) <= {LEVEL, BESIDE, UNDER}:
             raise RequestRefused("a form with fields that the page does not have", code="other_site")
         admit(ServiceId(SERVICE))
+        needs = self._configuration.purposes[under].needs
         request = ServiceRequest(
             origin=Origin(NAME, ServiceId(SERVICE), SERVICE, protocol=beside),
-            purpose_id=PURPOSE,
-            asked=(),
+            purpose_id=under,
+            asked=tuple(AskedAttribute(name, need.form) for name, need in needs.items()),
             unknown=(),
             minimum_assurance=level,
             force_authentication=True,

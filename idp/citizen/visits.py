@@ -11,6 +11,8 @@ from os import urandom
 
 from connectors.signatures.jws import base64url, read_handle
 from idp.citizen.own_page import SERVICE
+from idp.citizen.register_words import RegisterWord
+from idp.ledger.leaf import subject_index
 from idp.login.ended_persons import ended_row
 from idp.login.finish import login_mark
 from idp.login.identity_links import Identity
@@ -21,11 +23,12 @@ from idp.login.suspension import Suspension
 from idp.ports import ENDED, Commits, Mark, Parked, ParkedRow, Unit
 from policies.assurance import LevelOfAssurance
 from policies.errors import Conflict, NotFound, Replayed
-from policies.parties import IdentityProvider, ProviderId, Tenant
+from policies.parties import IdentityProvider, ProviderId, PurposeId, RegisterId, Tenant
 
 KIND = "me"
 VISIT_LIFE = 10 * 60
 MOMENT_BYTES = 8
+NO_PURPOSE = PurposeId("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class OwnPageVisit:
     """A visit: its own random name, the person, the level of the sign-in, and its end.
 
     `acts`: what was switched off since ends it. `beside` names the visit in whose browser an earlier identity signed in; ""
-    of a visit to the page itself. `identity` is for a link alone.
+    of a visit to the page itself. `identity` is for a link alone. Where a register was asked, `purpose_id` says under which
+    purpose, and `asker` for whom. Then `identity` is what it said, and None where nothing of that counts.
     """
 
     name: bytes = field(repr=False)
@@ -45,6 +49,8 @@ class OwnPageVisit:
     end: int
     beside: str = field(default="", repr=False)
     identity: Identity | None = field(default=None, repr=False)
+    purpose_id: PurposeId = NO_PURPOSE
+    asker: bytes = field(default=b"", repr=False)
 
     @property
     def called(self) -> str:
@@ -58,11 +64,20 @@ _CODEC = Codec(OwnPageVisit, plain=NEVER_DEFLATED)
 class OwnPageVisits:
     """One tenant's. Every method may raise `StoreUnavailable`."""
 
-    def __init__(self, *, tenant: Tenant, sealer: Sealer, commits: Commits, parked: Parked, suspension: Suspension) -> None:
+    def __init__(
+        self,
+        *,
+        tenant: Tenant,
+        index_key: bytes,
+        sealer: Sealer,
+        commits: Commits,
+        parked: Parked,
+        suspension: Suspension,
+    ) -> None:
         self._tenant, self._sealer, self._commits, self._parked = tenant, sealer, commits, parked
-        self._suspension = suspension
+        self._index_key, self._suspension = index_key, suspension
 
-    def begin(self, decided: Decided, provider: IdentityProvider, now: int) -> str:
+    def begin(self, decided: Decided, provider: IdentityProvider, word: RegisterWord | None, now: int) -> str:
         """The handle of a new session. The country's answer is used up by it. Raises `Replayed`."""
         handle = urandom(KEY_BYTES)
         visit = OwnPageVisit(
@@ -76,6 +91,11 @@ class OwnPageVisits:
             beside=decided.request.origin.protocol,
             identity=decided.judged.identity,
         )
+        if word is not None:
+            named = word.earlier and (word.earlier.namespace, word.earlier.identifier)
+            subject = subject_index(self._index_key, self._tenant, *named) if named else visit.subject
+            visit = replace(visit, subject=subject, loa=word.loa, country=word.country, identity=word.earlier)
+            visit = replace(visit, purpose_id=word.purpose_id, asker=word.asker)
         unit = Unit(
             tenant=self._tenant,
             marks=(
@@ -107,9 +127,10 @@ class OwnPageVisits:
             return False
         return visit.end - VISIT_LIFE <= int.from_bytes(ended[:MOMENT_BYTES]) and ended[MOMENT_BYTES:] != visit.name
 
-    def stands(self, visit: OwnPageVisit, provider: IdentityProvider | None) -> bool:
-        """Whether whoever vouched for the person was not switched off since."""
-        return not self._suspension.ended(SERVICE, provider, visit.acts)
+    def stands(self, visit: OwnPageVisit, provider: IdentityProvider | None, *registers: RegisterId) -> bool:
+        """Whether whoever vouched for the person was not switched off since, nor one of these registers."""
+        off = self._suspension.register_off(*registers, acts=visit.acts)
+        return not (off or self._suspension.ended(SERVICE, provider, visit.acts))
 
     def end(self, text: str) -> None:
         """The session is over, in whatever browser its handle lies."""

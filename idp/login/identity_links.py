@@ -153,13 +153,16 @@ class IdentityLinks:
             found.append(link.other)
         return found[1:]
 
-    def made(self, new: LinkEnd, earlier: LinkEnd, record: bytes, now: int) -> ApprovalRows:
-        """The rows of a link. Nothing is written if the row of the earlier identity changed since it was read."""
+    def made(self, new: LinkEnd, earlier: LinkEnd, record: bytes, seen: LevelOfAssurance, now: int) -> ApprovalRows:
+        """The rows of a link. Nothing is written if the row of the earlier identity changed since it was read.
+
+        From `seen` on a sign-in with the earlier identity sees it, and undoes it.
+        """
         loa, whose = min(new.loa, earlier.loa), self._digest(self._to_earlier, new.subject)
         content = Opening("identity", urandom(NONCE_BYTES), _IDENTITY.dump(earlier.identity))
         sealed = seal_opening(self._key_of(new.identity), self._tenant, whose, content)
         to_earlier = IdentityLink(record, earlier.subject, loa, now, earlier.country, sealed)
-        to_new = IdentityLink(record, new.subject, loa, now, new.country)
+        to_new = IdentityLink(record, new.subject, min(loa, seen), now, new.country)
         rows = (self._row(self._to_earlier, new.subject, to_earlier), self._row(self._to_new, earlier.subject, to_new))
         return ApprovalRows(rows, self._as_read(earlier.subject))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from idp.pages.views import PageKind, Text, WithheldItem
+from idp.pages.views import PageKind, RegisterText, Text, WithheldItem
 from policies.purposes import Basis
 
 
@@ -109,10 +109,20 @@ class LinkShown:
 
 
 @dataclass(frozen=True, slots=True)
+class AskableRegister:
+    """A register that may know an earlier identifier: what such a sign-in posts, its title, and what it is told."""
+
+    purpose: str
+    level: str
+    register: RegisterText | None
+
+
+@dataclass(frozen=True, slots=True)
 class MatchView:
     """What the page says of links, and the way to make one: `beside` is what a sign-in by earlier means posts.
 
     `country` vouched for that sign-in in this browser, "" before it. `earlier` is what the link posts, "" where none may.
+    `registers` may be asked instead. `register` is the one that was asked, None where nobody was.
     """
 
     links: tuple[LinkShown, ...]
@@ -121,6 +131,8 @@ class MatchView:
     earlier: str
     link: str
     unlink: str
+    registers: tuple[AskableRegister, ...] = ()
+    register: RegisterText | None = None
 
 
 @dataclass(frozen=True, slots=True)

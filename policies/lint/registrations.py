@@ -111,7 +111,7 @@ def unused(case: LintCase) -> Iterator[Finding]:
     """Finds purposes that no service has, and attributes of a purpose that none of its services is registered for."""
     for purpose in case.configuration.purposes.values():
         served = case.parties(purpose)
-        if not served and case.configuration.parties:
+        if not served and case.configuration.parties and purpose.matching is None:
             fix = "Name it in a service's purposes, or remove the file."
             yield Finding("unused_purpose", purpose.source, "id", "no service is registered for this purpose.", fix)
         for name, need in purpose.needs.items() if served else ():

@@ -39,6 +39,7 @@ from policies.load.federations import PATTERN as FEDERATIONS
 from policies.load.federations import read_federation
 from policies.load.ladders import LADDERS_FILE
 from policies.load.logout import GROUPS_FILE
+from policies.load.matching import problems_of_matching
 from policies.load.moved import problems_of_moves
 from policies.load.node_list import LIST_FILE, problems_of_list
 from policies.load.operators import PATTERN as OPERATORS
@@ -189,6 +190,8 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     )
     for purpose in purposes.values():
         problems.extend(problems_of_sources(purpose, configuration.registers))
+        whole = configuration.registers, configuration.providers, catalogue, parties
+        problems.extend(problems_of_matching(purpose, *whole))
     for register in registers:
         problems.extend(problems_of_numbers(register, providers, catalogue))
     resting = [*((str(one.provider_id), one.peer) for one in providers), *((one.node_id, one.peer) for one in nodes)]

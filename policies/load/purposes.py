@@ -7,6 +7,7 @@ from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import Catalogue
 from policies.forms import is_predicate
 from policies.load import processing
+from policies.load.matching import read_matching
 from policies.load.table import COUNTRY, Table, nearest
 from policies.parameters import MAX_ENTRIES, MAX_TEXT
 from policies.parties import PurposeId, RegisterId
@@ -78,6 +79,7 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
         offline=table.flag("offline"),
         transfers=processing.transfers(table),
         persons=table.persons(),
+        matching=read_matching(table),
     )
     if purpose.cross_device and purpose.minimum_assurance > MOST_ACROSS_DEVICES:
         what = f"is for at most {MOST_ACROSS_DEVICES.label}: nobody sees who reads the code off a kiosk's screen."

@@ -25,6 +25,7 @@ from idp.audit.grants import PERIOD, AuditorGrant
 from idp.citizen.acts import acts_on
 from idp.citizen.history import HistoryEntry, PersonHistory
 from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
+from idp.citizen.register_words import asked_register, word_of
 from idp.citizen.visits import VISIT_LIFE, OwnPageVisit
 from idp.ledger.person_records import DISOWNED
 from idp.ledger.record_contents import RELEASE
@@ -32,6 +33,7 @@ from idp.login.states import Decided
 from idp.pages.citizen_view import (
     ActShown,
     ApprovalShown,
+    AskableRegister,
     CitizenDoorView,
     CitizenEnteredView,
     CitizenView,
@@ -42,7 +44,7 @@ from idp.pages.citizen_view import (
     ReleaseShown,
     WentShown,
 )
-from idp.pages.views import PageKind, Text
+from idp.pages.views import PageKind, RegisterText, Text
 from idp.pages.wording import Wording
 from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_record import names_of
@@ -55,7 +57,7 @@ from idp.web.site import page
 from policies.errors import NotFound, RequestRefused
 from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId, RegisterId, ServiceId
 from policies.persons import ACTING
-from policies.purposes import AskMode, Basis
+from policies.purposes import AskMode, Basis, Purpose
 
 FILE_PATH, END_PATH = "/me/receipt.json", "/me/end"
 ACT_PATH, SWITCH_PATH = "/me/act", "/me/approval"
@@ -79,7 +81,7 @@ def routes(site: CitySite) -> list[PageRoute]:
 
 def entered(site: CitySite, decided: Decided, provider: IdentityProvider, language: str, now: int) -> Response:
     """The citizen signed in for their page: on to it. Nothing was asked, released or recorded."""
-    handle = site.citizen.visits.begin(decided, provider, now)
+    handle = site.citizen.visits.begin(decided, provider, word_of(decided, site.role.configuration), now)
     cookie = EARLIER_COOKIE if decided.request.origin.protocol else COOKIE
     kept = [*after_decision(decided.login, None), Cookie(cookie, handle, VISIT_LIFE, "Strict")]
     view = CitizenEnteredView(language, site.issuer + PATH)
@@ -95,8 +97,11 @@ def visiting(site: CitySite, request: Request, now: int) -> OwnPageVisit:
 
 
 def _living(site: CitySite, handle: str, now: int) -> OwnPageVisit:
-    visit = site.citizen.visits.of(handle, now)
-    if not site.citizen.visits.stands(visit, site.role.configuration.providers.get(visit.provider_id)):
+    visit, configuration = site.citizen.visits.of(handle, now), site.role.configuration
+    asked = configuration.purposes.get(visit.purpose_id)
+    registers = [asked_register(configuration, asked).register_id] if asked else []
+    lost = visit.purpose_id and not asked
+    if lost or not site.citizen.visits.stands(visit, configuration.providers.get(visit.provider_id), *registers):
         raise NotFound("what vouched for the person was switched off since")
     return visit
 
@@ -165,14 +170,33 @@ def _match(site: CitySite, visit: OwnPageVisit, earlier: OwnPageVisit | None, wo
     )
     if not links and not matching.links.enabled:
         return None
+    purposes = site.role.configuration.purposes
+    may = matching.links.enabled and not (links and links[0].side == "earlier")
+    asking = [one for one in purposes.values() if may and one.matching is not None and one.takes(visit.country)]
+    said = purposes.get(earlier.purpose_id) if earlier else None
     return MatchView(
         links=links,
-        beside=visit.called if matching.links.enabled and not (links and links[0].side == "earlier") else "",
+        beside=visit.called if may else "",
         country=country(earlier.country) if earlier else "",
         earlier=earlier.called if earlier and matching.may_link(visit, earlier, now) else "",
         link=LINK_PATH,
         unlink=UNLINK_PATH,
+        registers=tuple(
+            AskableRegister(
+                purpose.purpose_id,
+                max(visit.loa, purpose.minimum_assurance).label,
+                _register(site, purpose, wording),
+            )
+            for purpose in asking
+        ),
+        register=_register(site, said, wording) if said else None,
     )
+
+
+def _register(site: CitySite, purpose: Purpose, wording: Wording) -> RegisterText | None:
+    configuration = site.role.configuration
+    register_id = asked_register(configuration, purpose).register_id
+    return wording.register(configuration.registers, register_id, configuration.catalogue)
 
 
 def _shown(
@@ -328,7 +352,7 @@ def _linked(site: CitySite, request: Request, fields: Mapping[str, str]) -> Resp
     # The page that was pressed showed this sign-in, and no other
     if earlier is None or fields != {"earlier": earlier.called}:
         raise NotFound("another sign-in with an earlier identity than the page showed, or none")
-    site.citizen.matching.link(visit, earlier, now)
+    site.citizen.matching.link(visit, earlier, site.role.configuration.purposes.get(earlier.purpose_id), now)
     visits.end(cookies(request).get(EARLIER_COOKIE, ""))
     return site.send(Redirect(site.issuer + PATH), site.language(request), (Cookie(EARLIER_COOKIE, "", 0, "Strict"),))
 

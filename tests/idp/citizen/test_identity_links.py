@@ -36,7 +36,7 @@ def _end(identity: Identity, loa: LevelOfAssurance) -> LinkEnd:
 
 
 def _made(links: IdentityLinks, new: Identity, earlier: Identity, loa: LevelOfAssurance) -> ApprovalRows:
-    return links.made(_end(new, HIGH), _end(earlier, loa), new.identifier.encode().ljust(16), NOW)
+    return links.made(_end(new, HIGH), _end(earlier, loa), new.identifier.encode().ljust(16), loa, NOW)
 
 
 def _known(links: IdentityLinks, minimum: LevelOfAssurance = LOW, **changes: object) -> tuple[Identity, LevelOfAssurance]:
