@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from policies.assurance import LevelOfAssurance
-from policies.attributes import AttributeName
+from policies.attributes import AttributeName, Form
 from policies.authentication import Assertion, Requester, Scoping
 from policies.parties import ProviderId
 from policies.persons import NATURAL_ALONE, PersonKind
@@ -54,6 +54,8 @@ class Ask:
     # the attributes that the purpose needs, and those of them that cannot be missing: nobody asks for more
     attributes: tuple[AttributeName, ...] = ()
     required: frozenset[AttributeName] = frozenset()
+    # of some of them the one question to which a yes is enough, and without a yes nothing more happens
+    questions: Mapping[AttributeName, Form] = field(default_factory=dict)
     requester: Requester | None = None
     scoping: Scoping = field(default_factory=Scoping)
     # the entity id of the public body in whose name we ask, and the number of its service there; "" asks in our own

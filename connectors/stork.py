@@ -6,7 +6,7 @@ attribute (STORK D5.8).
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.acting import acting_for, check_taken
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
@@ -15,12 +15,13 @@ from connectors.formats.stork.registry import (
     ATTRIBUTES,
     CITIZEN_QAA,
     EIDENTIFIER,
+    IS_AGE_OVER,
     MANDATE,
     QAA_NOT_SUPPORTED,
 )
 from connectors.formats.stork.request import StorkAttributeRequest, StorkRequest, VidpInformation, request_element
 from connectors.formats.stork.response import StorkAssertionMessage, read_assertion, read_response
-from connectors.formats.stork.values import StorkComplex, StorkText, texts_of
+from connectors.formats.stork.values import StorkComplex, StorkSaid, StorkText, texts_of
 from connectors.mapping import beside
 from connectors.metadata.pinned_provider import misconfigured
 from connectors.profiles import STORK, STORK_SHA1
@@ -43,6 +44,7 @@ from connectors.signed_messages import foreseen, signed_for_browser
 from connectors.stork_mandates import represented
 from connectors.stork_person import identifier_between, offered_attributes
 from connectors.wire import names
+from policies.attributes import AttributeName, Form
 from policies.authentication import Assertion, Offered
 from policies.catalogue import Catalogue
 from policies.deviations import SHA1_SIGNATURE
@@ -51,6 +53,7 @@ from policies.parties import IdentityProvider, StorkPeer
 
 REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
 MAX_INSTITUTION = 255
+_BIRTHDATE, _AGE_OVER = AttributeName("birthdate"), "age_over"
 OLD_ALGORITHMS = ("signature_algorithm", "digest_algorithm")
 
 
@@ -216,12 +219,13 @@ class StorkConnector:
         check_taken(kind, self._provider)
         offered = offered_attributes(said, self._catalogue) | told
         table = {row.stork: name for name, row in self._catalogue.attributes.items() if row.stork}
+        read = {CITIZEN_QAA, *((IS_AGE_OVER,) if self._peer.is_age_over else ())}
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._peer.entity_id,
             namespace=self._provider.namespace,
             subject=identifier,
-            offered=Offered(attributes=offered, loa=level, kind=kind),
+            offered=Offered(attributes=offered, loa=level, kind=kind, affirmed=self._affirmed(said)),
             kind=kind,
             acting_for=acting_for(kind, self._provider, offered, other),
             response_id=response_id,
@@ -232,7 +236,7 @@ class StorkConnector:
             deviations=taken.used,
             said=authentication.context_class,
             beside=beside(
-                [*(uri for uri, one in said.items() if one.values and uri != CITIZEN_QAA), *assertion.others],
+                [*(uri for uri, one in said.items() if one.values and uri not in read), *assertion.others],
                 table,
                 offered.keys(),
             ),
@@ -245,12 +249,22 @@ class StorkConnector:
     def _attributes(self, ask: Ask) -> tuple[StorkAttributeRequest, ...]:
         """The identifier, what of the need STORK has, and the level."""
         rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
+        question = ask.questions.get(_BIRTHDATE) if self._peer.is_age_over else None
+        age = question.parameter if question is not None and question.name == _AGE_OVER else ""
+        rows = [row for row in rows if not (age and row.name == _BIRTHDATE)]
         needed = {row.stork: row.name in ask.required for row in rows if row.stork in ATTRIBUTES}
         kinds = ask.persons & self._provider.persons
         if any(kind.acts for kind in kinds):
             needed[MANDATE] = all(kind.acts for kind in kinds)
         asked = {EIDENTIFIER: True} | {uri: required for uri, required in needed.items() if uri != EIDENTIFIER}
-        return tuple(StorkAttributeRequest(uri, required) for uri, required in {**asked, CITIZEN_QAA: False}.items())
+        found = [StorkAttributeRequest(uri, required) for uri, required in {**asked, CITIZEN_QAA: False}.items()]
+        # Engines fail a request whose required isAgeOver is a no, and without a yes nothing more would happen here
+        return (*found, StorkAttributeRequest(IS_AGE_OVER, _BIRTHDATE in ask.required, (age,))) if age else tuple(found)
+
+    def _affirmed(self, said: Mapping[str, StorkSaid]) -> dict[AttributeName, Form]:
+        """The age that the country says has come, where its registration says that it knows."""
+        ages = texts_of(said, IS_AGE_OVER) if self._peer.is_age_over else ()
+        return {_BIRTHDATE: Form(_AGE_OVER, ages[0])} if ages else {}
 
 
 def _shown(values: Sequence[StorkText | StorkComplex]) -> Sequence[str]:

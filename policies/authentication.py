@@ -135,7 +135,8 @@ class Offered:
     """A source's attributes of a person, and how sure it is: all that `decide` may look at.
 
     `sources` names the register of each attribute that has one. For all others the source itself vouches.
-    `away` are the attributes whose register could not be asked now.
+    `away` are the attributes whose register could not be asked now. `affirmed` are the questions to which the source itself
+    said yes, of attributes whose value it kept.
     """
 
     attributes: Mapping[AttributeName, Value] = field(repr=False)
@@ -149,6 +150,7 @@ class Offered:
     kind: PersonKind = PersonKind.NATURAL
     sources: Mapping[AttributeName, AttributeSource] = field(default_factory=dict)
     away: frozenset[AttributeName] = frozenset()
+    affirmed: Mapping[AttributeName, Form] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

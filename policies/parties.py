@@ -168,6 +168,8 @@ class StorkPeer:
     middleware: bool = False
     # the id by which it knows us as a service (SPID); "" names none
     sp_id: str = ""
+    # Whether it knows its citizens' ages, and says of one that is asked (isAgeOver) whether it has come
+    is_age_over: bool = False
     deviations: frozenset[str] = frozenset()
 
 

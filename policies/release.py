@@ -242,7 +242,8 @@ class _Terms:
             return Reason.REGISTER_AWAY
         if source is not None and not source.register_id:
             return Reason.REGISTER_NOT_ASKED
-        if name not in offered.attributes or (source.register_id if source else SIGN_IN) not in need.sources:
+        there = name in offered.attributes or name in offered.affirmed
+        if not there or (source.register_id if source else SIGN_IN) not in need.sources:
             sign_in = need.sources == (SIGN_IN,) or (source is None and SIGN_IN in need.sources)
             return Reason.NOT_AVAILABLE if sign_in else Reason.NOT_IN_REGISTER
         level = level_of_attribute(source.loa, offered.loa) if source else offered.loa
@@ -250,9 +251,11 @@ class _Terms:
 
     def _derived(self, name: AttributeName, allowed: Form) -> Attribute | None:
         """The value in the strongest form that is allowed and that the source has."""
-        value, known = self.offered.attributes[name], self.catalogue.attributes[name]
+        value, known = self.offered.attributes.get(name), self.catalogue.attributes[name]
         if self.offered.kind not in known.persons:
             return None
+        if value is None:
+            return Attribute(name, allowed, value=True) if allowed == self.offered.affirmed.get(name) else None
         source, kind = self.offered.sources.get(name), known.kind
         register = source.register_id if source else ""
         has = available(kind, value, self.on)

@@ -19,6 +19,7 @@ from policies.authentication import AskedAttribute, Requester, Scoping, ServiceR
 from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow
 from policies.federation.categories import lets
+from policies.forms import is_predicate
 from policies.parties import ONLY_TEST, IdentityProvider, ProviderId, RegisterId, RelyingParty
 from policies.persons import NATURAL_ALONE
 from policies.purposes import SIGN_IN, Purpose
@@ -155,10 +156,15 @@ def ask_for(
     the register may be asked then.
     """
     needed: dict[AttributeName, bool] = {}
+    questions: dict[AttributeName, Form] = {}
+    handed_over: set[AttributeName] = set()
     persons = party.persons & purpose.persons
     for name, need, source in wanted_of(request, party, purpose):
         if source == SIGN_IN:
             needed[name] = need.required
+            # A service that hears a no, too, needs the value for it
+            if is_predicate(need.form) and ((need.must_be_true and party.enforce) or not need.required):
+                questions[name] = need.form
         elif source is not None and (register := registers.get(source)) is not None:
             if not register.may_be_asked(name, need):
                 continue
@@ -167,6 +173,7 @@ def ask_for(
             if register.kinds & persons:
                 # Of a mandate register: they sign in for themself, and it says for whom they may act
                 persons |= NATURAL_ALONE
+            handed_over.update(register.found_by)
             for handed in register.found_by:
                 needed[handed] = needed.get(handed, False) or need.required
     return Ask(
@@ -176,6 +183,7 @@ def ask_for(
         max_age=request.max_age,
         attributes=tuple(needed),
         required=frozenset([name for name, required in needed.items() if required]),
+        questions={name: form for name, form in questions.items() if name not in handed_over},
         requester=said,
         scoping=request.scoping,
         persons=persons,

@@ -14,7 +14,7 @@ from policies.load.table import URI, Table, nearest
 from policies.parties import EntityId, NodeId, Peer, RequestingNode, StorkPeer
 
 KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks", "anchors", "revocation", "service_list")
-STORK_KEYS = ("url", "certificates", "encryption_certificate", "middleware", "sp_id")
+STORK_KEYS = ("url", "certificates", "encryption_certificate", "middleware", "sp_id", "is_age_over")
 # of a node that asks us: the protocols in which it may
 _PROTOCOLS = {"eidas": "eidas", "stork": "stork"}
 _LABELLED = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\s*")
@@ -114,6 +114,7 @@ def read_stork_peer(table: Table, files: Mapping[str, bytes]) -> StorkPeer:
         encryption_certificate=encrypting[0] if encrypting else b"",
         middleware=middleware,
         sp_id=sp_id,
+        is_age_over=table.flag("is_age_over"),
         deviations=read_deviations(table, "stork"),
     )
 

@@ -39,6 +39,19 @@ def test_an_answer_of_no_is_released_like_an_answer_of_yes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("needed", "value"), [("age_over(18)", True), ("age_over(16)", None), ("exact", None), ("birth_year", None)]
+)
+def test_what_a_source_affirmed_answers_that_question_alone(needed: str, value: Value | None) -> None:
+    yes = replace(offered(), affirmed={BIRTHDATE: form("age_over(18)")})
+    ruling = one(decide(asked(birthdate="exact"), purpose(birthdate=needed), party(birthdate="exact"), yes, ON))
+    assert (ruling.released.value if ruling.released else None) == value
+    known = replace(yes, attributes={BIRTHDATE: "2020-04-01"})
+    young = one(decide(asked(birthdate="exact"), purpose(birthdate="age_over(18)"), party(birthdate="exact"), known, ON))
+    assert young.released is not None
+    assert young.released.value is False, "a value says more than an answer"
+
+
+@pytest.mark.parametrize(
     ("forms", "given"),
     [
         (("exact", "age_over(18)"), form("age_over(18)")),

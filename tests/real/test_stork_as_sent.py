@@ -8,7 +8,7 @@ import pytest
 from xmlsec import constants
 
 from connectors.connector import Inbound
-from connectors.formats.stork.registry import QAA_NOT_SUPPORTED
+from connectors.formats.stork.registry import BASE, QAA_NOT_SUPPORTED
 from idp.login.frontend import Declined, Received
 from policies.attributes import Address
 from policies.deviations import SHA1_SIGNATURE
@@ -73,6 +73,14 @@ def test_the_engine_names_types_within_an_address_and_breaks_the_lines_of_an_ide
     with pytest.raises(AssertionRejected) as refused:
         heard(answer(canonicalResidenceAddress=(ADDRESS.replace("xs:anyType", "xs:date", 1),)))
     assert refused.value.check == "attribute_type"
+
+
+def test_an_age_that_has_not_come_is_an_empty_value_of_the_engine() -> None:
+    for value in ((), ("",)):
+        inbound = answer(isAgeOver=value) if value else answer(statuses=True, isAgeOver=())
+        knows = connector_to(PARTY, deviations=frozenset({SHA1_SIGNATURE}), is_age_over=True)
+        assert knows.receive(inbound, EXPECTATION, NOW).offered.affirmed == {}
+    assert heard(answer(isAgeOver=("18",))).beside == (f"{BASE}isAgeOver",)
 
 
 def test_beside_a_failure_the_engine_puts_an_assertion_about_nobody() -> None:

@@ -161,6 +161,9 @@ def _read_attribute(element: Element, known: StorkAttribute) -> StorkSaid:
     status = found.get(_STATUS, AVAILABLE if children else NOT_AVAILABLE)
     if status not in STATUSES:
         raise AssertionRejected("attribute_status", f"{known.name} of a status that STORK does not have")
+    if known.uri == IS_AGE_OVER and status == AVAILABLE and not any(child.text or len(child) for child in children):
+        # Engines write a no so. It tells nothing that NotAvailable would not
+        return StorkSaid(NOT_AVAILABLE)
     if (status == AVAILABLE) != bool(children):
         raise AssertionRejected("attribute_status", f"the status of {known.name} contradicts its values")
     values = tuple(_read_value(child, known) for child in children)

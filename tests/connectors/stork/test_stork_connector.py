@@ -1,7 +1,7 @@
 """A country that speaks STORK, asked and heard: good answers become assertions, and each check refuses by its name."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -27,7 +27,7 @@ from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import encrypt
 from connectors.stork import StorkConnector
 from policies.assurance import LevelOfAssurance
-from policies.attributes import Address, AttributeName
+from policies.attributes import Address, AttributeName, Form
 from policies.authentication import Assertion, Requester
 from policies.catalogue import STANDARD
 from policies.deviations import SHA1_SIGNATURE
@@ -137,6 +137,37 @@ def test_a_question_asks_for_the_need_alone_by_post_at_the_lowest_level_that_rea
     assert (request.vidp.citizen_country, request.vidp.sp_id, request.country) == ("KH", "STORKHAVEN", "ST")
     assert (request.sector_share, request.cross_sector_share, request.cross_border_share) == (False, False, False)
     assert expected.force_authentication
+
+
+@pytest.mark.spec("eidas.md §20 requested values; decisions.md 22")
+def test_whoever_knows_ages_is_asked_for_one_in_place_of_the_birth_date(peps: Signing) -> None:
+    birthdate = AttributeName("birthdate")
+    ask = Ask(
+        "login",
+        LevelOfAssurance.LOW,
+        force_authentication=True,
+        attributes=(birthdate,),
+        required=frozenset({birthdate}),
+        questions={birthdate: Form("age_over", "18")},
+        requester=Requester("City", "public"),
+    )
+    knows = connector_to(peps, is_age_over=True)
+    for connector, name in ((knows, "isAgeOver"), (connector_to(peps), "dateOfBirth")):
+        asked = {one.name.removeprefix(BASE): (one.required, one.values) for one in connector._attributes(ask)}
+        wanted = (True, ("18",) if name == "isAgeOver" else ())
+        assert asked == {"eIdentifier": (True, ()), "citizenQAALevel": (False, ()), name: wanted}
+    # Part of a date is not a question that STORK has
+    other = replace(ask, questions={birthdate: Form("age_in", "18, 30")})
+    assert f"{BASE}dateOfBirth" in [one.name for one in knows._attributes(other)]
+
+    def affirmed(connector: StorkConnector, said: StorkSaid) -> Mapping[AttributeName, Form]:
+        told = answer(peps, saying(mandate=None, dateOfBirth=None, isAgeOver=said))
+        return connector.receive(told, EXPECTATION, NOW).offered.affirmed
+
+    yes = StorkSaid(AVAILABLE, (StorkText("18"),))
+    assert affirmed(knows, yes) == {birthdate: Form("age_over", "18")}
+    assert affirmed(knows, StorkSaid(NOT_AVAILABLE)) == {}
+    assert affirmed(connector_to(peps), yes) == {}, "whose registration does not say that it knows"
 
 
 @pytest.mark.spec("eidas.md §21 assertion; eidas.md §21 level")

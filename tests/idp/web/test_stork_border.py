@@ -17,6 +17,7 @@ from tests.idp.cli.inspecting import inspect, only
 from tests.idp.staging import Clock, opened
 from tests.idp.web.finland import ORGANIZATION
 from tests.idp.web.stage import Stage
+from tests.idp.web.test_enforced_http import ENFORCED, PURPOSE
 from tests.idp.web.visitor import Answer, Visitor
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.stage import NodeStage, _pem
@@ -156,6 +157,43 @@ def test_inspect_judges_each_message_as_the_registrations_do(
         sent.fields, "SAMLResponse", border.receiving, "--as", "response", "--from", "ee-stork", *for_the_record
     )
     assert answer["attribute_statuses"][f"{BASE}eIdentifier"] == "Available"
+
+
+@pytest.mark.spec("decisions.md 22; eidas.md §20 requested values")
+@pytest.mark.parametrize("who", ["mari", "liisi"])
+def test_a_country_that_knows_ages_says_yes_and_keeps_the_birth_date(
+    visitor: Visitor, citizen: Browser, border: StorkStage, tmp_path: Path, who: str
+) -> None:
+    edits = {
+        **ENFORCED,
+        PURPOSE: ('required = true\nwhy.en = "A permit', 'required = true\nmust_be_true = true\nwhy.en = "A permit'),
+        "providers/ee-stork.toml": ("middleware = true", "middleware = true\nis_age_over = true"),
+    }
+    with border.other_broker(tmp_path / "ages", edits) as visitor.port:
+        question = asked(visitor)
+        request = base64.b64decode(question.fields["SAMLRequest"]).decode()
+        assert f"{BASE}isAgeOver" in request
+        assert f"{BASE}dateOfBirth" not in request
+        page = informed(citizen, question, who)
+        assert "18 or older" in page.text
+        sent = citizen.decides(page)
+        assert "1990" not in base64.b64decode(sent.fields["SAMLResponse"]).decode()
+        page = visitor.comes_back("/stork/acs", citizen.stage.issuer, sent.fields)
+        if who == "mari":
+            tokens = visitor.redeem(visitor.decides(page).back["code"]).json
+            assert visitor.userinfo(str(tokens["access_token"])).json["age_over_18"] is True
+        else:
+            assert page.heading == "You cannot continue"
+
+
+def test_a_service_that_may_hear_a_no_is_asked_for_the_birth_date(
+    visitor: Visitor, border: StorkStage, tmp_path: Path
+) -> None:
+    knows = {"providers/ee-stork.toml": ("middleware = true", "middleware = true\nis_age_over = true")}
+    with border.other_broker(tmp_path / "dates", knows) as visitor.port:
+        request = base64.b64decode(asked(visitor).fields["SAMLRequest"]).decode()
+        assert f"{BASE}dateOfBirth" in request
+        assert f"{BASE}isAgeOver" not in request
 
 
 def test_a_citizen_who_leaves_at_home_is_told_so_at_the_city(visitor: Visitor, citizen: Browser) -> None:

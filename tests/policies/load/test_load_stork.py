@@ -18,6 +18,7 @@ url = "https://peps.kh.example/PEPS/ColleagueRequest"
 certificates = "{CERTIFICATE}"
 middleware = true
 sp_id = "STORKHAVEN"
+is_age_over = true
 deviations = ["sha1_signature"]
 title = {{ en = "Khotar" }}
 [assurance]
@@ -43,6 +44,7 @@ def test_a_country_that_speaks_stork_has_its_keys_and_address_in_its_registratio
     assert isinstance(peer, StorkPeer)
     assert (peer.entity_id, peer.country, peer.certificates) == (EntityId("https://peps.kh.example"), "KH", (DER,))
     assert (peer.middleware, peer.sp_id, peer.deviations) == (True, "STORKHAVEN", frozenset({"sha1_signature"}))
+    assert peer.is_age_over
     asking = configuration.nodes[NodeId("se")].peer
     assert isinstance(asking, StorkPeer)
     assert (asking.url, asking.encryption_certificate) == ("https://peps.se.example/PEPS/ColleagueResponse", DER)
