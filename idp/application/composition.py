@@ -258,6 +258,7 @@ def _node(parts: SiteParts) -> Site:
         catalogue=configuration.catalogue,
         pairwise_key=keys.pairwise,
         suspension=parts.suspension,
+        desk=parts.sources.registers,
     )
     frontends = {name: make(parts, role) for name, make in NODE_FRONTENDS.items()}
     published_to_providers = metadata_for_providers(settings, configuration, keys)

@@ -136,11 +136,14 @@ def _crossed(browser: Browser, asking: Page, citizen: str, steps: "_Steps") -> P
     posting = _expect(browser.submit(asking, {"citizen": citizen}), "the answer of the country's sign-in")
     steps.done("country", "vouches for its citizen, with a signed answer")
     informed = _expect(browser.submit(posting, {}), "the page that informs")
-    steps.done("sending", "verifies that answer, and says which data go to which country")
-    # Whoever may act for somebody says so there. What may be left out has a box, and the city's services need it
+    # Whoever may act for somebody says so first
     places = informed.tree.xpath("//input[@type='radio'][@name='acting']/@value")
-    acting = {"acting": str(places[-1])} if isinstance(places, list) and places else {}
-    chosen = {**informed.boxes, **acting, "choice": "continue"}
+    if isinstance(places, list) and places:
+        acting = {"acting": str(places[-1]), "page": "acting"}
+        informed = _expect(browser.submit(informed, acting, DECISION), "the page that informs")
+    steps.done("sending", "verifies that answer, and says which data go to which country")
+    # What may be left out has a box, and the city's services need it
+    chosen = {**informed.boxes, "choice": "continue"}
     leaving = _expect(browser.submit(informed, chosen, DECISION), "the node's answer")
     steps.done("sending", "records, then sends the minimum data set, encrypted to the receiving node and signed")
     return leaving

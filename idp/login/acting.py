@@ -17,6 +17,8 @@ from policies.purposes import Purpose
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 IN_FORCE = Form("in_force")
+# What tells two of whom a citizen may act for apart, beside their name
+APART = {PersonKind.FOR_LEGAL: COMPANY, PersonKind.FOR_NATURAL: AttributeName(f"{REPRESENTED}birthdate")}
 _NAMES = ("legal_name",), (f"{REPRESENTED}given_name", f"{REPRESENTED}family_name")
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 
 from idp.ledger.leaf import subject_index
-from idp.login.acting import called, check_person
+from idp.login.acting import APART, called, check_person
 from idp.login.approvals import Approvals
 from idp.login.eligible import minimum_level, reached
 from idp.login.mandated import Named, judged_each, registers_for, represented
@@ -14,22 +14,15 @@ from idp.login.registers import wanted_of
 from idp.login.states import Judged
 from idp.login.vouching import Vouching
 from policies.assurance.ladders import said_name
-from policies.attributes import AttributeName
 from policies.authentication import Assertion, ServiceRequest
 from policies.bounded import Bounded
-from policies.catalogue import COMPANY, MANDATE, REPRESENTED
+from policies.catalogue import MANDATE
 from policies.errors import AssertionRejected, AssuranceTooLow, OtherPerson
 from policies.notice import notice_hash
 from policies.parties import IdentityProvider, SubjectNamespace, Tenant
 from policies.persons import ActingFor, PersonKind
 from policies.pseudonyms import PairwiseKey, pairwise_subject, subject_digest, transient_subject
 from policies.release import Decision
-
-# What tells two of a name apart
-_APART = {
-    PersonKind.FOR_LEGAL: COMPANY,
-    PersonKind.FOR_NATURAL: AttributeName(f"{REPRESENTED}birthdate"),
-}
 
 
 class CityJudgement:
@@ -130,7 +123,7 @@ class CityJudgement:
             kind=assertion.kind,
             represented=self._index(acting) if acting else b"",
             acting_for=called(assertion.kind, values),
-            number=str(values.get(_APART[assertion.kind], "")) if named_by else "",
+            number=str(values.get(APART[assertion.kind], "")) if assertion.kind.acts else "",
             named_by=named_by,
             transfer=purpose.crossing(provider.sphere, party.sphere),
             ends=ends,

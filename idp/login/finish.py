@@ -23,24 +23,16 @@ MARK_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The citizen's choice: the button's word, the optional attributes that they ticked, and whether to remember that.
-
-    `acting` is the place, on the page, of the one for whom they act; None where the page does not ask.
-    """
+    """The citizen's choice: the button's word, the optional attributes that they ticked, and whether to remember that."""
 
     word: str
     shared: frozenset[AttributeName] = frozenset()
     remember: bool = False
-    acting: int | None = None
 
     def digest(self, secret: bytes) -> bytes:
         """A digest that only the same choice in the same browser gives again (decision 0000.8)."""
-        text = "\n".join([self.word, *(["+remember"] if self.remember else []), *self._acting, *sorted(self.shared)])
+        text = "\n".join([self.word, *(["+remember"] if self.remember else []), *sorted(self.shared)])
         return mac(secret, b"choice\n" + text.encode())
-
-    @property
-    def _acting(self) -> tuple[str, ...]:
-        return () if self.acting is None else (f"+acting {self.acting}",)
 
 
 def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> bool:

@@ -245,7 +245,7 @@ class Broker:
         # Before anything is written: nothing stands in the ledger that could not be sent
         self.answers.frontend(origin).check_answerable(origin, now, release=False)
         if choice.word == self._role.release_word(decided.path):
-            return self._release(decided.acting(choice.acting), choice, secret, now)
+            return self._release(decided, choice, secret, now)
         if choice.shared or choice.word not in self._role.refusal_words(decided.path):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._role.refusal_record(decided, choice.word, now)
@@ -280,6 +280,8 @@ class Broker:
         return WaitingAnswer(login.login, onward, secret, first=first)
 
     def _release(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | WaitingAnswer:
+        if decided.judged.instead:
+            raise RequestRefused("an answer to a question that was not asked yet", code="other_site")
         self.answers.check_releasable(decided, now)
         if not choice.shared <= (frozenset() if decided.shared is not None else set(decided.decision.optional)):
             raise RequestRefused("a box that the page does not have", code="other_site")

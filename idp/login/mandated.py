@@ -85,10 +85,13 @@ def represented(
     assertion: Assertion,
     to: str,
     now: int,
+    *,
+    needed: bool = True,
 ) -> Sequence[Named]:
     """Everybody for whom these registers say that the person may act. Nobody where the sign-in names somebody itself.
 
-    `to` is the legal sphere of the service. Raises `RegisterAway` where one does not answer, or in a way that is refused.
+    `to` is the legal sphere of the service. Raises `RegisterAway` where one does not answer, or in a way that is refused,
+    if somebody is `needed`.
     """
     if assertion.kind is not PersonKind.NATURAL:
         return ()
@@ -98,7 +101,7 @@ def represented(
         if isinstance(outcome, RegisterAnswer):
             source = AttributeSource(register.register_id, min(outcome.loa, register.loa), outcome.ends)
             found += [Named(one, source) for one in outcome.represented]
-        elif outcome is None or outcome.check != UNKNOWN:
+        elif needed and (outcome is None or outcome.check != UNKNOWN):
             raise RegisterAway("it has to say for whom a person may act", register.register_id, *_helper(register))
     return found
 

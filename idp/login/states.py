@@ -155,12 +155,10 @@ class Decided:
         end = max(self.end, self.judged.until(min(now + DECIDED_LIFE, self.began + LOGIN_LIFE)))
         return replace(self, end=end, more=end - self.end)
 
-    def acting(self, choice: int | None) -> "Decided":
+    def acting(self, choice: int) -> "Decided":
         """The same with the answer that the citizen chose, by its place on the page. Raises `RequestRefused`."""
         answers = self.judged.instead
-        if choice is None and not answers:
-            return self
-        if choice is None or not 0 <= choice < len(answers):
+        if not 0 <= choice < len(answers):
             raise RequestRefused("a choice of whom to act for that the page does not have", code="other_site")
         judged = answers[choice]
         signed_in = None if judged.kind.acts else self.signed_in

@@ -10,11 +10,11 @@ from idp.login.eligible import minimum_level, offered_to_tick
 from idp.login.registers import source_of
 from idp.login.role import Choices, Reach
 from idp.login.states import DECIDED_LIFE, LOGIN_LIFE, Decided
-from idp.pages.for_whom_view import ForWhomView, RepresentedChoice
 from idp.pages.picker_view import OfferedBox, OfferedSource
 from idp.pages.render import Pages
 from idp.pages.views import ApprovalView, BlockedView, Text, Towards, WithheldItem
 from idp.pages.wording import text_in
+from idp.web.for_whom import for_whom
 from idp.web.routes.receipt import RECEIPT_PATH
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
@@ -111,7 +111,9 @@ class CityScreens:
     def question(self, decided: Decided, sealed: str, language: str, left: int) -> bytes:
         """Purpose, basis, and each attribute with value and reason; of a login that we end, why."""
         if decided.judged.instead:
-            return self._for_whom(decided, sealed, language, left)
+            known, service = self._role.configuration, self.service(decided.request.origin, language)
+            of = known.registers, self._catalogue
+            return for_whom(self._pages, decided, sealed, language, left, service, of).encode()
         if short := self._role.short_of(decided):
             return self._ended(decided, sealed, language, short)
         wording, decision = self._pages.wording(language), decided.decision
@@ -165,24 +167,6 @@ class CityScreens:
             receipt=RECEIPT_PATH,
         )
         return self._pages.approval(view).encode()
-
-    def _for_whom(self, decided: Decided, sealed: str, language: str, left: int) -> bytes:
-        """Before the question: for whom it is."""
-        wording, registers = self._pages.wording(language), self._role.configuration.registers
-        view = ForWhomView(
-            language=language,
-            login=decided.login,
-            decided=sealed,
-            action=f"/login/{decided.login}/decision",
-            rewording=f"/login/{decided.login}/language",
-            service=self.service(decided.request.origin, language),
-            choices=tuple(
-                RepresentedChoice(one.acting_for, one.number, wording.register(registers, one.named_by, self._catalogue))
-                for one in decided.judged.instead
-            ),
-            minutes=min(left, DECIDED_LIFE) // 60,
-        )
-        return self._pages.for_whom(view).encode()
 
     def _ended(self, decided: Decided, sealed: str, language: str, short: Collection[AttributeName]) -> bytes:
         """The page whose button refuses: everything after it is as of a citizen who refused."""

@@ -5,18 +5,17 @@ from dataclasses import replace
 
 from idp.login.role import Choices
 from idp.login.states import DECIDED_LIFE, Decided
-from idp.pages.inform_view import Alternative, InformView
+from idp.pages.inform_view import InformView
 from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
 from idp.pages.views import Item, SpType, Text, Towards, WithheldItem
-from idp.protocols.eidas.person import IDENTIFIERS, in_registry_order, kind_of
+from idp.protocols.eidas.person import IDENTIFIERS, in_registry_order
 from idp.protocols.eidas.role import NodeRole
-from policies.attributes import AttributeName
+from idp.web.for_whom import for_whom
 from policies.authentication import Origin, Requester, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
 from policies.parties import IdentityProvider, ProviderId
-from policies.persons import ABOUT_A_COMPANY, PersonKind
 from policies.release import Decision
 
 
@@ -66,13 +65,12 @@ class NodeScreens:
         return self._role.node(origin).peer.country
 
     def question(self, decided: Decided, sealed: str, language: str, left: int) -> str:
-        """Which data go to which country; the citizen continues or leaves."""
-        wording = self._pages.wording(language)
+        """Which data go to which country; the citizen continues or leaves. Before that, for whom, where they choose."""
+        wording, judged, registers = self._pages.wording(language), decided.judged, self._role.registers
+        if judged.instead:
+            service = self.service(decided.request.origin, language)
+            return for_whom(self._pages, decided, sealed, language, left, service, (registers, self._catalogue))
         node, asking = self._role.node(decided.request.origin), _asking(decided.request)
-        answers = [
-            Alternative(_acting_for(judged.decision), self._items(judged.decision, decided.request, language))
-            for judged in decided.judged.instead or (decided.judged,)
-        ]
         view = InformView(
             language=language,
             login=decided.login,
@@ -83,8 +81,10 @@ class NodeScreens:
             node=wording.text(node.title),
             requester=SpType(asking.sp_type),
             named=asking.provider_name,
-            loa=decided.judged.loa,
-            answers=tuple(answers),
+            loa=judged.loa,
+            items=self._items(judged.decision, decided.request, language),
+            acting_for=judged.acting_for,
+            named_by=wording.register(registers, judged.named_by, self._catalogue),
             minutes=min(left, DECIDED_LIFE) // 60,
         )
         return self._pages.inform(view)
@@ -113,13 +113,3 @@ def _asking(request: ServiceRequest) -> Requester:
 def _place(item: Item) -> tuple[bool, bool]:
     """Names and birth date first, the identifier that nobody can read after them, then what was asked for beside."""
     return not item.required, item.name in IDENTIFIERS
-
-
-def _acting_for(decision: Decision) -> str:
-    """For whom the citizen acts, by name; "" for themself."""
-    values = {one.name: one.latin or one.value for one in decision.released}
-    kind = kind_of(values)
-    if kind is PersonKind.NATURAL:
-        return ""
-    names = ("legal_name",) if kind in ABOUT_A_COMPANY else ("represented_given_name", "represented_family_name")
-    return " ".join(str(values[AttributeName(name)]) for name in names)

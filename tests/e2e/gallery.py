@@ -24,11 +24,12 @@ from idp.pages.citizen_view import (
 )
 from idp.pages.countries_view import CountriesView, SchemeView
 from idp.pages.device_view import DeviceStep, DeviceView
+from idp.pages.for_whom_view import ForWhomView, RepresentedChoice
 from idp.pages.front_view import FrontView
-from idp.pages.inform_view import Alternative, InformView
+from idp.pages.inform_view import InformView
 from idp.pages.languages import LANGUAGES
 from idp.pages.last_view import LastView, PhoneView
-from idp.pages.picker_view import CountryChoice, OfferedBox, PickerView
+from idp.pages.picker_view import CountryChoice, OfferedBox, OfferedSource, PickerView
 from idp.pages.render import Pages
 from idp.pages.views import (
     ApprovalView,
@@ -41,6 +42,7 @@ from idp.pages.views import (
     PostView,
     ReceiptShown,
     ReceiptView,
+    RegisterText,
     SpType,
     Stronger,
     Text,
@@ -75,6 +77,7 @@ def ruling(
     return Ruling(AttributeName(name), asked, outcome, reason, required, SOURCE, released)
 
 
+REGISTER = RegisterText(Text("Register of powers of Storkhaven", "en"), (Text("Personal identifier", "en"),))
 DECISION = Decision(
     (
         ruling("address", Address("Kase 12-4", "10143", "Tallinn", "", "EE"), required=False),
@@ -184,6 +187,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         ),
         "approval-three": approval(pages, language, THREE),
         "approval-longer": replace(approval(pages, language, DECISION), longer=True, minutes=1),
+        "approval-acting": replace(approval(pages, language, DECISION), acting_for="Maasikad OÜ", named_by=REGISTER),
         "approval-nothing": approval(pages, language, Decision(())),
         "approval-arrived": replace(
             approval(pages, language, DECISION),
@@ -191,9 +195,10 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             crossed=True,
         ),
     }
+    whom = for_whom(pages, language)
     informs = {
         "inform": inform(pages, language),
-        "inform-for-whom": for_whom(pages, language),
+        "inform-acting": replace(inform(pages, language), acting_for="Maasikad OÜ", named_by=REGISTER),
         "inform-bare": replace(inform(pages, language, {}), named="", requester=SpType.PRIVATE),
     }
     country = Text(pages.wording(language).language.country("FI"), language)
@@ -305,6 +310,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.picker, view), view.kind) for name, view in pickers.items()},
         **{name: (_bound(pages.approval, view), view.kind) for name, view in approvals.items()},
         **{name: (_bound(pages.inform, view), view.kind) for name, view in informs.items()},
+        "for-whom": (_bound(pages.for_whom, whom), whom.kind),
         **{name: (_bound(pages.blocked, view), view.kind) for name, view in endings.items()},
         **{name: (_bound(pages.last, view), view.kind) for name, view in lasts.items()},
         "phone": (_bound(pages.phone, phone), phone.kind),
@@ -350,6 +356,7 @@ def _pickers(pages: Pages, language: str) -> dict[str, PickerView]:
         ),
         "picker-for-a-service": replace(full, cancel="", leave="/saml/discovery/none?entityID=a", leaves_out=True),
         "picker-optional": replace(full, optional=_boxes(pages, language)),
+        "picker-sources": replace(full, optional=_sources(pages, language)),
         "picker-alone": replace(full, countries=plain.countries[:1], optional=_boxes(pages, language)[:1], alone=True),
         "picker-services": picker(pages, language, (("EE", "ID card"), ("EE", "Mobile-ID"))),
         "picker-empty": picker(pages, language, ()),
@@ -360,6 +367,13 @@ def _boxes(pages: Pages, language: str) -> tuple[OfferedBox, ...]:
     """The boxes of what the question's purpose has as optional, one of them ticked."""
     items = [one for one in pages.wording(language).items(DECISION, PURPOSE, STANDARD) if not one.required]
     return tuple(OfferedBox(one.name, one.title, one.why, place == 1) for place, one in enumerate(items))
+
+
+def _sources(pages: Pages, language: str) -> tuple[OfferedBox, ...]:
+    """The same boxes, where what the first one is about may come from a register or from the sign-in."""
+    of, *others = _boxes(pages, language)
+    either = OfferedSource("sign-in", None, chosen=False), OfferedSource("residents", REGISTER, chosen=False)
+    return replace(of, sources=either), replace(others[0], sources=either, required=True), *others[1:]
 
 
 def picker(pages: Pages, language: str, countries: tuple[tuple[str, str], ...] = COUNTRIES) -> PickerView:
@@ -420,23 +434,26 @@ def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = AD
         requester=SpType.PUBLIC,
         named="Storkhaven resident parking",
         loa=LevelOfAssurance.HIGH,
-        answers=(Alternative("", (*always, *added)),),
+        items=(*always, *added),
         rewording="/login/L1/language",
     )
 
 
-def for_whom(pages: Pages, language: str) -> InformView:
-    """The same page for one who may also act for a company, with a box of each answer."""
-    words, alone = pages.wording(language), inform(pages, language)
-    company = {"legal_name": "Maasikad OÜ", "legal_person_identifier": "EE/FI/12345678"}
-    items = [words.carried(_exact(name, value), STANDARD, always=True) for name, value in company.items()]
-    beside = words.carried(_exact("vat_number", "EE100"), STANDARD, always=False)
-    acting = Alternative("Maasikad OÜ", (*items, *alone.answers[0].always, beside))
-    return replace(alone, answers=(*alone.answers, acting))
-
-
-def _exact(name: str, value: Value) -> Attribute:
-    return Attribute(AttributeName(name), EXACT, value)
+def for_whom(pages: Pages, language: str) -> ForWhomView:
+    """The choice of the one for whom to sign in, for one who may act for two companies by the word of a register."""
+    return ForWhomView(
+        language=language,
+        login="L1",
+        decided="sealed-text",
+        action="/login/L1/decision",
+        rewording="/login/L1/language",
+        service=pages.wording(language).text(SERVICE),
+        choices=(
+            RepresentedChoice(""),
+            RepresentedChoice("Maasikad OÜ", "12345678", REGISTER),
+            RepresentedChoice("Donaudampfschifffahrtsgesellschaft mbH & Co. KG", "87654321", REGISTER),
+        ),
+    )
 
 
 def receipt(pages: Pages, language: str) -> ReceiptShown:

@@ -8,14 +8,21 @@ from collections.abc import Collection
 from datetime import date
 
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON
-from idp.protocols.eidas.person import LEGAL_IDENTIFIER_NAME, OTHERS_IDENTIFIER_NAME, PERSON_IDENTIFIER_NAME
+from idp.protocols.eidas.person import (
+    LEGAL_IDENTIFIER_NAME,
+    OTHERS_IDENTIFIER_NAME,
+    PERSON_IDENTIFIER_NAME,
+    names_answered,
+    names_asked,
+)
 from idp.protocols.stork.person import NAME as STORK
-from idp.protocols.stork.person import kinds_asked
+from idp.protocols.stork.person import kinds_asked, of_mandate
+from policies.attributes import AttributeName
 from policies.authentication import Assertion, ServiceRequest
-from policies.catalogue import MANDATE
+from policies.catalogue import MANDATE, Catalogue
 from policies.errors import AssertionRejected
 from policies.mandates import fault_of_power, read_mandates
-from policies.parties import IdentityProvider, RequestingNode
+from policies.parties import RequestingNode
 from policies.persons import ABOUT_A_COMPANY, EVERYBODY, PersonKind
 
 ABOUT_A_PERSON = EVERYBODY - ABOUT_A_COMPANY
@@ -29,14 +36,23 @@ def sets_of(kinds: Collection[PersonKind]) -> frozenset[str]:
     return frozenset(namespace for namespace, members in sets if not members.isdisjoint(kinds))
 
 
-def kinds_for(request: ServiceRequest, node: RequestingNode, provider: IdentityProvider) -> frozenset[PersonKind]:
-    """The kinds that the request asks for, that the node may have, and that the provider may vouch for."""
+def kinds_for(request: ServiceRequest, node: RequestingNode) -> frozenset[PersonKind]:
+    """The kinds that the request asks for, and that the node may have."""
     asked = {one.name for one in request.asked}
     if request.origin.frontend == STORK:
-        return kinds_asked(request.asked) & node.persons & provider.persons
+        return kinds_asked(request.asked) & node.persons
     natural = ABOUT_A_PERSON if PERSON_IDENTIFIER_NAME in asked else frozenset()
     legal = ABOUT_A_COMPANY if LEGAL_IDENTIFIER_NAME in asked else frozenset()
-    return (natural | legal) & node.persons & provider.persons
+    return (natural | legal) & node.persons
+
+
+def wanted_of_others(request: ServiceRequest, kinds: Collection[PersonKind], catalogue: Catalogue) -> set[AttributeName]:
+    """The attributes of whoever is represented that an answer of one of these kinds may have."""
+    asked = {one.name for one in request.asked}
+    if request.origin.frontend == STORK:
+        return asked.union(*map(of_mandate, kinds))
+    known = names_asked(catalogue)
+    return {name for kind in kinds for uri, name in names_answered(kind, catalogue).items() if known.get(uri) in asked}
 
 
 def check_mandates(request: ServiceRequest, assertion: Assertion, on: date) -> None:
@@ -55,7 +71,7 @@ def check_mandates(request: ServiceRequest, assertion: Assertion, on: date) -> N
 
 
 def kinds_in(assertion: Assertion, taken: Collection[PersonKind]) -> list[PersonKind]:
-    """Those of the kinds `taken` that a national answer can be about, in their order. Raises `AssertionRejected` for none.
+    """Those of the kinds `taken` that a national answer can be about, in their order.
 
     A person is there wherever one of their data is: a company that comes without any signs in by itself.
     """
@@ -68,8 +84,4 @@ def kinds_in(assertion: Assertion, taken: Collection[PersonKind]) -> list[Person
         PersonKind.FOR_NATURAL: person and other,
         PersonKind.FOR_LEGAL: person and company,
     }
-    found = [kind for kind in PersonKind if kind in taken and there[kind]]
-    if not found:
-        detail = f"{assertion.provider_id} vouched for none of {', '.join(sorted(taken))}: its `persons`, or what it maps"
-        raise AssertionRejected("persons_answered", detail)
-    return found
+    return [kind for kind in PersonKind if kind in taken and there[kind]]

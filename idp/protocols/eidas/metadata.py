@@ -13,6 +13,7 @@ from idp.protocols.eidas.levels import published_levels
 from idp.protocols.eidas.person import names_answered
 from idp.protocols.eidas.proxy_service import Here
 from idp.protocols.eidas.receiving_node import application_identifier
+from policies.attribute_register import AttributeRegister
 from policies.catalogue import Catalogue
 from policies.parties import IdentityProvider
 
@@ -28,6 +29,7 @@ def proxy_metadata(
     organization: Operator,
     keys: NodeKeys,
     providers: Collection[IdentityProvider],
+    registers: Collection[AttributeRegister],
     catalogue: Catalogue,
     versions: tuple[str, ...],
 ) -> bytes:
@@ -45,24 +47,26 @@ def proxy_metadata(
         redirect_url=here.sso_url,
         post_url=here.sso_url,
         assurance=published_levels(providers),
-        attributes=supported_attributes(providers, catalogue, versions[0]),
+        attributes=supported_attributes(providers, registers, catalogue, versions[0]),
         versions=versions,
     )
     element = proxy_element(metadata, with_additional(catalogue))
     return sign_enveloped(element, keys.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
 
 
-def supported_attributes(providers: Collection[IdentityProvider], catalogue: Catalogue, version: str) -> tuple[str, ...]:
-    """The minimum data sets of the kinds for which an identity provider of ours vouches, and what else they can give.
+def supported_attributes(
+    providers: Collection[IdentityProvider], registers: Collection[AttributeRegister], catalogue: Catalogue, version: str
+) -> tuple[str, ...]:
+    """The minimum data sets of the kinds for which a provider or mandate register of ours vouches, and what else they give.
 
     In the registry's order, and none that is newer than this version. Representatives' attributes are named where somebody
     may act for another: nobody asks for them, and a node that cannot take them sees that they may come.
     """
     registry = with_additional(catalogue)
     found: set[str] = set()
-    for provider in providers:
-        named = {name for name, _ in provider.attributes.values()}
-        for kind in provider.persons:
+    vouching = [(one.persons, {name for name, _ in one.attributes.values()}) for one in providers]
+    for kinds, named in (*vouching, *((one.kinds, one.says) for one in registers)):
+        for kind in kinds:
             names = names_answered(kind, catalogue).items()
             found |= {uri for uri, name in names if name in named or (registry[uri].mandatory and uri in ATTRIBUTES)}
     return tuple(uri for uri in registry if uri in known_to(version, found))

@@ -32,6 +32,7 @@ def own_metadata(settings: Settings, configuration: Configuration, keys: BrokerK
         organization=about(settings.organization),
         keys=keys.node,
         providers=tuple(configuration.providers.values()),
+        registers=tuple(configuration.registers.values()),
         catalogue=configuration.catalogue,
         versions=up_to(settings.protocol_version),
     )

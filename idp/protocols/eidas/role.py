@@ -7,19 +7,23 @@ and time, and the ledger leads to nobody.
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 
 from connectors.connector import Ask
 from connectors.metadata.members import Member
 from connectors.metadata.summaries import Summary
 from connectors.request_checks import PeerRequestRefused
 from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, DecidedBy, draft_node, new_record
+from idp.login.acting import APART, called
 from idp.login.finish import Choice
+from idp.login.mandated import Named, judged_each, represented
+from idp.login.registers import RegisterDesk
 from idp.login.role import Choices, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
 from idp.login.suspension import Suspension
 from idp.ports import ApprovalRows, RecordDraft
-from idp.protocols.eidas.kinds import check_mandates, kinds_for, kinds_in
+from idp.protocols.eidas.kinds import check_mandates, kinds_for, kinds_in, wanted_of_others
 from idp.protocols.eidas.levels import answered_level, levels_for
 from idp.protocols.eidas.person import (
     LEGAL_IDENTIFIER_NAME,
@@ -31,11 +35,21 @@ from idp.protocols.eidas.person import (
 from idp.protocols.stork.person import NAME as STORK
 from idp.protocols.stork.person import asked_data, of_mandate
 from policies.assurance import LevelOfAssurance
+from policies.attribute_register import AttributeRegister
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.catalogue import MANDATE, Catalogue
 from policies.errors import AssertionRejected, AssuranceTooLow, NotFound, Replayed, RequestRefused
-from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, RequestingNode, SubjectNamespace, Tenant
+from policies.parties import (
+    EntityId,
+    IdentityProvider,
+    NodeId,
+    ProviderId,
+    RegisterId,
+    RequestingNode,
+    SubjectNamespace,
+    Tenant,
+)
 from policies.persons import ABOUT_A_COMPANY, PersonKind
 from policies.pseudonyms import PairwiseKey, acting_name, country_identifier
 from policies.release import Decision, Reason, Ruling, RulingOutcome
@@ -56,6 +70,7 @@ class NodeRole:
         catalogue: Catalogue,
         pairwise_key: PairwiseKey,
         suspension: Suspension,
+        desk: RegisterDesk,
     ) -> None:
         self._tenant = tenant
         self._country = country
@@ -64,6 +79,12 @@ class NodeRole:
         self._catalogue = catalogue
         self._pairwise_key = pairwise_key
         self._suspension = suspension
+        self._desk = desk
+
+    @property
+    def registers(self) -> Mapping[RegisterId, AttributeRegister]:
+        """The registers that say for whom a person may act."""
+        return self._desk.registers
 
     def node(self, origin: Origin) -> RequestingNode:
         """Which node asks, as configured now. Raises `RequestRefused` where its registration ended since."""
@@ -116,7 +137,7 @@ class NodeRole:
     def check_reachable(self, request: ServiceRequest) -> None:
         """Raises `AssuranceTooLow` or `PeerRequestRefused`: nobody is sent away to sign in for nothing."""
         node = self.node(request.origin)
-        vouching = [provider for provider in self._providers.values() if kinds_for(request, node, provider)]
+        vouching = [provider for provider in self._providers.values() if self._kinds(request, node, provider)]
         if not vouching:
             raise PeerRequestRefused("persons", "no identity provider here vouches for a kind of person that it asks for")
         if not any(levels_for(request, provider) for provider in vouching):
@@ -156,7 +177,19 @@ class NodeRole:
 
     def _answers(self, request: ServiceRequest, provider: IdentityProvider) -> bool:
         """Whether this provider can: by its level, and by the kinds of person that it vouches for."""
-        return bool(levels_for(request, provider) and kinds_for(request, self.node(request.origin), provider))
+        return bool(levels_for(request, provider) and self._kinds(request, self.node(request.origin), provider))
+
+    def _kinds(self, request: ServiceRequest, node: RequestingNode, provider: IdentityProvider) -> frozenset[PersonKind]:
+        """The kinds that can be answered: those for which the provider vouches, or a register beside it."""
+        listed = {kind for one in self._lists(provider) for kind in one.kinds}
+        return kinds_for(request, node) & (provider.persons | listed)
+
+    def _lists(self, provider: IdentityProvider) -> list[AttributeRegister]:
+        """The mandate registers that are asked by the word of a provider: their registration names it."""
+        if PersonKind.NATURAL not in provider.persons:
+            return []
+        by_it = [one for one in self.registers.values() if one.represents and one.providers]
+        return [one for one in by_it if one.may_hear(provider.provider_id, provider.sphere, "")]
 
     def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
         """The citizen signs in anew for each request from abroad."""
@@ -177,23 +210,39 @@ class NodeRole:
         if not assertion.authenticated_at:
             raise AssertionRejected("authentication_time", "no auth_time, and an answer to another country has to say when")
         node = self.node(request.origin)
+        kinds, on = self._kinds(request, node, provider), datetime.fromtimestamp(now, tz=UTC).date()
         levels = levels_for(request, provider)
-        context = answered_level(levels, assertion.offered.loa)
-        if context is None:
+        if answered_level(levels, assertion.offered.loa) is None:
             raise AssuranceTooLow("authn_context_too_low", "a level that the node did not ask for")
-        on = datetime.fromtimestamp(now, tz=UTC).date()
-        found: list[Judged] = []
-        problems: list[AssertionRejected] = []
-        for kind in kinds_in(assertion, kinds_for(request, node, provider)):
-            try:
-                found.append(self._judged(kind, request, node, provider, assertion, on))
-            except AssertionRejected as error:
-                problems.append(error)
-        if not found:
-            raise problems[0]
-        loa = max(level for level, uri in levels.items() if uri == context)
-        answers = tuple(replace(one, loa=loa, context=context) for one in found)
-        return replace(answers[0], instead=answers) if len(answers) > 1 else answers[0]
+
+        def judged(kind: PersonKind, one: Assertion, reached: LevelOfAssurance) -> Judged:
+            found = self._judged(kind, request, node, provider, one, on)
+            context = answered_level(levels, reached) or ""
+            loa = max(level for level, uri in levels.items() if uri == context)
+            return replace(found, loa=loa, context=context, kind=kind, ends=0)
+
+        def by_register(one: Named) -> Judged:
+            # Whom somebody acts for is known no better than the register knows it
+            acts = one.acts(assertion, min(levels), on, told=any(each.name == MANDATE for each in request.asked))
+            found = judged(one.kind, acts, min(assertion.offered.loa, one.source.loa))
+            return replace(found, ends=one.source.ends, named_by=one.source.register_id, registers=self._digest(one))
+
+        own = kinds_in(assertion, kinds & provider.persons)
+        lists = [one for one in self._lists(provider) if one.kinds & kinds]
+        if not own and (not lists or assertion.kind is not PersonKind.NATURAL):
+            detail = (
+                f"{assertion.provider_id} vouched for none of {', '.join(sorted(kinds))}: its `persons`, or what it maps"
+            )
+            raise AssertionRejected("persons_answered", detail)
+        wanted = {one.register_id: wanted_of_others(request, one.kinds & kinds, self._catalogue) for one in lists}
+        # Nobody says beforehand that they act for another: a register that is away stops nobody who need not
+        named = represented(self._desk, wanted, provider, assertion, "", now, needed=not own)
+        ways = [partial(judged, kind, assertion, assertion.offered.loa) for kind in own]
+        ways += [partial(by_register, one) for one in named if one.kind in kinds]
+        return judged_each(ways, lists)
+
+    def _digest(self, one: Named) -> tuple[str, ...]:
+        return self._desk.registered((), one.source.register_id)
 
     def _judged(
         self,
@@ -223,10 +272,20 @@ class NodeRole:
         )
         sub = next(iter(identifiers.values()))
         if len(identifiers) > 1:
-            acting, represented = identifiers.values()
+            acting, other = identifiers.values()
             between = f"{self._country}/{node.peer.country}/"
-            sub = acting_name(self._pairwise_key, self._tenant, between, acting, represented)
-        return Judged(sub=sub, loa=LevelOfAssurance.LOW, context="", decision=Decision(rulings))
+            sub = acting_name(self._pairwise_key, self._tenant, between, acting, other)
+        # What the page calls whoever is represented is what is sent
+        sent = {one.name: one.latin or one.value for one in attributes}
+        company = str(sent.get(AttributeName("legal_name"), ""))
+        return Judged(
+            sub=sub,
+            loa=LevelOfAssurance.LOW,
+            context="",
+            decision=Decision(rulings),
+            acting_for=called(kind, sent) if kind.acts else company,
+            number=str(sent.get(APART[kind], "")) if kind.acts else "",
+        )
 
     def _identifiers(
         self, kind: PersonKind, receiving: str, persons: SubjectNamespace, assertion: Assertion
@@ -253,8 +312,9 @@ class NodeRole:
         return found
 
     def waits(self, request: ServiceRequest) -> bool:
-        """No register is asked."""
-        return False
+        """Whether a register may be asked for whom the person acts."""
+        kinds = kinds_for(request, self.node(request.origin))
+        return any(one.kinds & kinds for provider in self._providers.values() for one in self._lists(provider))
 
     def enforces(self, origin: Origin) -> bool:
         """A node's services are other countries' nodes: they judge for themselves."""
@@ -272,8 +332,13 @@ class NodeRole:
         """A citizen may always leave, whatever changed."""
 
     def check_approvable(self, decided: Decided, now: int) -> None:
-        """Raises `Replayed` where the level that the page showed is none of the provider's any more."""
-        provider = self.going(decided.request, decided.provider_id)
+        """Raises `Replayed` where the level that the page showed is none of the provider's any more.
+
+        And where the register that named whom the person acts for is off, or another one by now.
+        """
+        provider, judged = self.going(decided.request, decided.provider_id), decided.judged
+        if self._desk.ended((), judged.named_by, decided.acts) or self._desk.changed(judged.registers):
+            raise Replayed("policy_changed", "the register that said for whom they act is off, or has changed")
         if decided.judged.context not in levels_for(decided.request, provider).values():
             raise Replayed("policy_changed", "the provider's registration has changed since the page was shown")
 

@@ -241,17 +241,12 @@ def _cancelled(site: Site, request: Request, _fields: dict[str, str]) -> Respons
 
 def _choice(fields: dict[str, str]) -> Choice:
     """The choice and the ticked boxes of a form. A field that the page does not have refuses it: no browser sends one."""
-    if _unknown(fields, {"choice"}):
+    if _unknown(fields, {"choice"}) or (ACTING in fields and fields.get("choice") in RELEASING):
         raise RequestRefused("a decision with fields that the page does not have", code="other_site")
     # Boxes ticked and then refused: what was ticked is nothing
     if fields.get("choice") not in RELEASING:
         return Choice(fields.get("choice", ""))
-    if (acting := fields.get(ACTING)) is None:
-        return Choice(fields["choice"], ticked_in(fields), remember=REMEMBER in fields)
-    # Only the boxes of the answer that was chosen count
-    before = f"{SHARE}{acting}."
-    ticked = {f"{SHARE}{name.removeprefix(before)}" for name in fields if name.startswith(before)}
-    return Choice(fields["choice"], ticked_in(dict.fromkeys(ticked, "yes")), REMEMBER in fields, int(acting))
+    return Choice(fields["choice"], ticked_in(fields), remember=REMEMBER in fields)
 
 
 def _unknown(fields: dict[str, str], pressed: set[str]) -> bool:

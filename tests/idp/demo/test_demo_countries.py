@@ -121,7 +121,8 @@ def test_whoever_may_act_says_so_on_one_page_and_reads_it_on_the_other(border: B
         labels = [str(text).strip() for text in informed.tree.xpath("//label[starts-with(@for, 'acting-')]//text()")]
         assert [label for label in labels if label] == ["For yourself", company]
         assert not informed.tree.xpath("//input[@name='acting'][@checked]")
-        sent = browser.submit(informed, {"choice": "continue", "acting": "1"}, DECISION)
+        informed = browser.submit(informed, {"page": "acting", "acting": "1"}, DECISION)
+        sent = browser.submit(informed, {"choice": "continue"}, DECISION)
         question = browser.submit(sent, {})
         assert question.tree.xpath("string(//p[@id='acting'])") == f"You act for {company}."
         last = browser.press(question, {"choice": "approve"}, DECISION)
@@ -129,7 +130,8 @@ def test_whoever_may_act_says_so_on_one_page_and_reads_it_on_the_other(border: B
 
     with Browser() as browser:
         informed = told_at_home(border, browser, at)
-        sent = browser.submit(informed, {"choice": "continue", "acting": "0"}, DECISION)
+        informed = browser.submit(informed, {"page": "acting", "acting": "0"}, DECISION)
+        sent = browser.submit(informed, {"choice": "continue"}, DECISION)
         question = browser.submit(sent, {})
         assert question.status == 200, question.text
         assert company not in question.text

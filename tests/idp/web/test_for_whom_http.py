@@ -179,7 +179,7 @@ def test_the_only_one_is_asked_about_at_once(visitor: Visitor, tmp_path: Path) -
         assert chooses(visitor, page, "0").status == 400
 
 
-@pytest.mark.spec("issue 33, what bad input gets")
+@pytest.mark.spec("issue 33 bad input")
 @pytest.mark.parametrize(
     ("mandates", "level", "check"),
     [
@@ -210,14 +210,14 @@ def test_whoever_may_act_for_nobody_here_reads_who_can_help(
     assert [one["check"] for one in logs if one.get("reference") == page.reference and one["event"] == "refused"] == [check]
 
 
-@pytest.mark.spec("issue 33, what bad input gets")
+@pytest.mark.spec("issue 33 bad input")
 def test_what_does_not_do_is_not_offered_beside_what_does(visitor: Visitor, tmp_path: Path) -> None:
     ended = (MARI, "hrb-20", "Axolotl Works", '{"general":true,"valid_to":"2020-01-01"}')
     with acting(visitor, tmp_path, *COMPANIES, ended, (*COMPANIES[0][:3], ended[3])):
         assert radios(comes(visitor)) == ["Quagga Works", "Okapi Works"]
 
 
-@pytest.mark.spec("issue 33, what bad input gets")
+@pytest.mark.spec("issue 33 bad input")
 @pytest.mark.parametrize(
     ("rows", "check"),
     [

@@ -62,6 +62,11 @@ class Browser(WebBrowser[NodeStage]):
         assert page.status == 200, page.text
         return page
 
+    def acts(self, page: Answer, place: str) -> Answer:
+        """Choose for whom, by the place on that page: the page that informs."""
+        fields = {**page.fields, "acting": place, "page": "acting"}
+        return self.go("POST", f"/login/{page.fields['login']}/language", fields=fields)
+
     def decides(self, page: Answer, choice: str = "continue", **changes: str) -> Answer:
         """Press a button of that page, and go on from the last one."""
         return self.goes_on(self.presses(page, choice, **changes))

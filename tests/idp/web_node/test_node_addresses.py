@@ -13,8 +13,10 @@ from connectors.signatures.xmldsig import verify
 from connectors.wire.names import POST, REDIRECT
 from idp.config.folder import load_configuration
 from idp.protocols.eidas.metadata import supported_attributes
+from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.persons import NATURAL_ALONE
+from tests.connectors.registers.views import register
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import ATTRIBUTE, LOA, OTHER_LOA
 from tests.idp.web_node.stage import NodeStage
@@ -61,9 +63,15 @@ def test_the_metadata_says_what_the_providers_can_give(browser: Browser, stage: 
     }
     # and whoever vouches for persons alone is no reason to name companies
     natural = [replace(one, persons=NATURAL_ALONE) for one in load_configuration(stage.folder).providers.values()]
-    found = supported_attributes(natural, STANDARD, "1.4")
+    found = supported_attributes(natural, (), STANDARD, "1.4")
     assert set(found) == {ATTRIBUTE + name for name in (*minimum, *MADE_OF_TABLES)}
-    assert {*found} - {*supported_attributes(natural, STANDARD, "1.2")} == {ATTRIBUTE + "EmailAddress"}
+    assert {*found} - {*supported_attributes(natural, (), STANDARD, "1.2")} == {ATTRIBUTE + "EmailAddress"}
+    # but a register beside them is
+    says = {name: (AttributeName(name), "") for name in ("legal_person_identifier", "legal_name", "mandate")}
+    powers = replace(register("sqlite:///x"), attributes=says, represents="ee/companies")
+    beside = {*supported_attributes(natural, [powers], STANDARD, "1.4")} - {*found}
+    assert beside > {f"http://eidas.europa.eu/attributes/legalperson/{name}" for name in legal[:2]}
+    assert beside > {f"{ATTRIBUTE}representative/{name}" for name in minimum[:1]}
 
 
 @pytest.mark.spec("eidas.md §6 validUntil")

@@ -18,6 +18,7 @@ from connectors.signatures.xmlenc.encryption import _Recipients
 from idp.ledger.record_contents import RELEASE, UNSENT
 from idp.login.finish import Choice, message_digest
 from idp.login.flow import REQUEST_LIFE, Broker
+from idp.login.registers import RegisterDesk
 from idp.login.sealing import Sealer
 from idp.login.states import LOGIN_LIFE, Asked, Decided, Refused, Released
 from idp.login.suspension import Suspension
@@ -99,6 +100,7 @@ class NodeHouse:
                 catalogue=STANDARD,
                 pairwise_key=bytes(32),
                 suspension=suspension,
+                desk=RegisterDesk({}, {}, suspension),
             ),
             frontends={NAME: self.proxy},
             connectors={NATIONAL: self.country, BANK: Country(BANK, says)},
