@@ -197,10 +197,14 @@ def _check_type(found: Mapping[str, str], what: str) -> None:
 
 
 def _read_parts(reader: Reader, parts: Sequence[Part], what: str) -> StorkComplex:
-    """The elements of a complex value in the schema's order, either spelling; what is required is there."""
+    """The elements of a complex value, either spelling; what is required is there.
+
+    They are given in the schema's order. The EU's engine kept them in a hash map, and wrote them as they lay there.
+    """
     found: list[tuple[str, str | StorkComplex]] = []
+    children = reader.many(*(stork(name) for part in parts for name in part.names))
     for part in parts:
-        elements = reader.many(*map(stork, part.names))
+        elements = [one for one in children if one.tag in map(stork, part.names)]
         if (part.required and not elements) or (len(elements) > 1 and not part.many):
             raise AssertionRejected("attribute_value", f"{what} without {part.names[0]}, or with it twice")
         found += [(part.names[0], _read_part(element, part)) for element in elements]

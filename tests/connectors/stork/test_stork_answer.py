@@ -1,12 +1,16 @@
 """STORK's assertion: statuses that agree with their values, each value of its type, and the level among them."""
 
+from collections.abc import Iterator, Sequence
+
 import pytest
 from lxml import etree
 
 from connectors.checks import ALL_CHECKS, EIDAS_CHECKS, STORK_CHECKS
-from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE, WITHHELD
+from connectors.formats.stork.registry import ATTRIBUTES as ATTRIBUTE_TYPES
+from connectors.formats.stork.registry import AVAILABLE, BASE, NOT_AVAILABLE, WITHHELD, Part
 from connectors.formats.stork.response import assertion_element, read_assertion
 from connectors.formats.stork.values import StorkComplex, StorkSaid, StorkText
+from connectors.wire.names import ATTRNAME_URI as URI
 from policies.errors import AssertionRejected
 from tests.connectors.stork import judge
 from tests.connectors.stork.made import ADDRESS, ASSERTION, ATTRIBUTES, edited, saying, signed
@@ -69,6 +73,59 @@ def test_what_contradicts_itself_or_is_of_another_type_is_refused_by_name(old: s
     assert check in {*ALL_CHECKS, *EIDAS_CHECKS, *STORK_CHECKS}
     assert "Onasis" not in refused.value.detail
     assert "0001" not in refused.value.detail
+
+
+def typed(parts: Sequence[Part]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The way to each part of a complex value that has a type, and the type."""
+    for part in parts:
+        yield from (((part.names[0], *inner), form) for inner, form in typed(part.parts))
+        if part.form:
+            yield (part.names[0],), part.form
+
+
+LEAST = {"amount": "1", "currency": "EUR", "level": "1", "yearObtained": "2020", "countryCodeAddress": "KH"}
+
+
+def whole(parts: Sequence[Part], way: tuple[str, ...], text: str) -> str:
+    """The XML of a complex value with the part at the end of the way, which has this text, and whatever is required."""
+    found = ""
+    for part in parts:
+        name, ahead = part.names[0], way[:1] == (part.names[0],)
+        if ahead or part.required:
+            inner = (
+                whole(part.parts, way[1:] if ahead else (), text) if part.parts else text if ahead else LEAST.get(name, "x")
+            )
+            found += f"<stork:{name}>{inner}</stork:{name}>"
+    free = next(part.names[0] for part in parts if not (part.form or part.parts)) if not found else ""
+    return found or f"<stork:{free}>x</stork:{free}>"
+
+
+WRONG: list[tuple[str, tuple[str, ...], str]] = [(uri, (), known.form) for uri, known in ATTRIBUTE_TYPES.items()]
+WRONG += [(uri, way, form) for uri, known in ATTRIBUTE_TYPES.items() for way, form in typed(known.parts)]
+
+
+@pytest.mark.spec("eidas.md §21 typed values; issue 33 bad input")
+@pytest.mark.parametrize(
+    ("uri", "way", "form"), WRONG, ids=[".".join((uri.rpartition("/")[2], *way)) for uri, way, _ in WRONG]
+)
+def test_a_value_of_another_type_is_refused_in_each_attribute_and_part(uri: str, way: tuple[str, ...], form: str) -> None:
+    known = ATTRIBUTE_TYPES[uri]
+    # Of free text, one that shows nothing; of a complex value, a text
+    wrong = "?!" if form or known.parts else "\N{ZERO WIDTH SPACE}"
+    value = whole(known.parts, way, wrong) if way else wrong
+    inner = f"<saml:AttributeValue>{value}</saml:AttributeValue>"
+    other = f'<saml:Attribute Name="{uri}" NameFormat="{URI}">{inner}</saml:Attribute>'
+    element = assertion_element(saying(**{known.name: None}) if known.name != "citizenQAALevel" else ASSERTION)
+    if known.name == "citizenQAALevel":
+        spoiled = edited(element, '"xs:string">3<', f'"xs:string">{wrong}<')
+    else:
+        spoiled = edited(element, "</saml:AttributeStatement>", f"{other}</saml:AttributeStatement>")
+    with pytest.raises(AssertionRejected) as refused:
+        read_assertion(spoiled.tree())
+    bare = known.parts and not way and not any(part.required for part in known.parts)
+    assert refused.value.check == ("text" if bare else "attribute_value")
+    if way:
+        assert refused.value.detail == f"a {way[-1]} of another type than its own"
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_who_acts_for_a_company_is_heard_where_the_registration_takes_them(peps:
     [
         # A person and a company in one, on either side; a company that acts for another
         ("<stork:eLPIdentifier>", "<stork:surname>Onasis</stork:surname><stork:eLPIdentifier>", "persons"),
-        ("Mari</stork:givenName>", "Mari</stork:givenName><stork:legalName>N</stork:legalName>", "unknown_element"),
+        ("Mari</stork:givenName>", "Mari</stork:givenName><stork:legalName>N</stork:legalName>", "persons"),
         (
             "Onasis</stork:surname></stork:rep",
             "Onasis</stork:surname><stork:legalName>N</stork:legalName></stork:rep",
