@@ -68,7 +68,7 @@ def summaries_in_child(job: Summaries) -> bytes:
 
 
 def _done(job: Job | Summaries) -> bytes:
-    """What came of it, b"" for nothing new."""
+    """The result, b"" for nothing new."""
     command = [sys.executable, "-P", "-m", __name__]
     try:
         done = subprocess.run(  # noqa: S603 - our own program

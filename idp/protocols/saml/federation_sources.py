@@ -173,7 +173,7 @@ class FederationSources:
         note_fetch(folder, LastFetch(now))
 
     def _held(self, federation: Federation, folder: Path) -> Index | None:
-        """What a new copy may not be older than: the one that waits, else the one that counts."""
+        """The copy than which a new one may not be older: the one that waits, else the one that counts."""
         for name in (WAITING, INDEX):
             index = self._opened(folder, name)
             if index is None or index.head.origin != federation.origin:

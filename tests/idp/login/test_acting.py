@@ -1,4 +1,4 @@
-"""Whoever acts for another: their mandate, their approvals and their sessions are nobody else's, and no own ones."""
+"""Somebody acts for another: their mandate, their approvals and their sessions are nobody else's, and no own ones."""
 
 from dataclasses import replace
 from datetime import date

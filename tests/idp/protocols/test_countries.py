@@ -1,4 +1,4 @@
-"""What a country offers is what its approved metadata and our registration both have, by the version that is spoken."""
+"""A country offers what its approved metadata and our registration both have, by the version that is spoken."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is optional is not asked for before it is ticked (decision 0073): over a border, at the wire and in the record."""
+"""An optional attribute is not asked for before it is ticked (decision 0073): over a border and in the record."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def _question(traveller: Traveller, *ticked: str) -> Answer:
 
 
 def _decision(traveller: Traveller) -> Mapping[str, Any]:
-    """What the record says of the decision, as the citizen's receipt has it."""
+    """The decision in the record, as the citizen's receipt has it."""
     receipt: Mapping[str, Any] = json.loads(traveller.go("GET", "/receipt.json").text)
     found: Mapping[str, Any] = receipt["openings"]["decision"]["content"]
     return found

@@ -81,7 +81,7 @@ class Answer(BrokerAnswer):
 
 
 def of_mari(text: str) -> list[str]:
-    """What a text has of the citizen Mari. Her year counts as a word or in a date: a random id may hold its four digits."""
+    """Mari's values in a text. Her year counts as a word or in a date: a random id may hold its four digits."""
     return re.findall(r"(?i)maasikas|canal street|49002280001|19900228|(?<!\w)1990(?!\w)", text)
 
 
@@ -252,7 +252,7 @@ class Visitor(WebBrowser[Stage]):
         return self.lands(self.sends(question, choice, ticked=ticked))
 
     def sends(self, question: Answer, choice: str = "approve", *, ticked: Mapping[str, str] | None = None) -> Answer:
-        """What a press of that button is answered with."""
+        """The answer to a press of that button."""
         fields = {**question.fields, "choice": choice, **(ticked or {})}
         return self.go("POST", f"/login/{fields['login']}/decision", fields=fields)
 
