@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any  # psycopg is an extra, and SQLAlchemy's events name no type
 from urllib.parse import quote
+from weakref import finalize
 
 from sqlalchemy import URL, Connection, Engine, String, bindparam, column, create_engine, event, make_url, select, table
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
@@ -154,6 +155,8 @@ class RegisterView:
             if password := secret():
                 parameters["password"] = password
 
+        # Nobody closes it when another configuration is taken up
+        finalize(self, engine.dispose)
         return engine
 
     def _opened_sqlite(self, url: URL) -> Engine:

@@ -18,6 +18,7 @@ import pytest
 
 from connectors.signatures.jws import base64url, from_base64url
 from idp.demo.citizens import CITIZENS
+from idp.keys.hourly_keys import HOUR
 from idp.keys.wrapping import WrappingKey, named, wrapping_key
 from idp.login.sealing import HOUR_BYTES, KEY_BYTES, LoginId, Sealer
 from idp.login.states import DECIDED, REQUESTED, Decided, Requested
@@ -48,6 +49,7 @@ class Loot:
     decided: str
     handles: dict[str, bytes]
     logins: dict[str, LoginId]
+    at: int
 
     def blobs(self) -> Iterator[bytes]:
         for rows in self.rows.values():
@@ -80,6 +82,7 @@ def loot(running: Stage) -> Iterator[Loot]:
 
 
 def _taken(stage: Stage, visitor: Visitor) -> Loot:
+    at = stage.clock()
     begun = visitor.login()
     asking = visitor.login()
     visitor.asked(asking)
@@ -107,7 +110,7 @@ def _taken(stage: Stage, visitor: Visitor) -> Loot:
         if path.is_file() and not path.name.startswith("ciconia.db") and path.name != "sealing.key"
     }
     cookies = {**visitor.jar, "secret": base64url(secret)}
-    return Loot(stage.application.settings.tenant, rows, files, cookies, question.fields["decided"], handles, logins)
+    return Loot(stage.application.settings.tenant, rows, files, cookies, question.fields["decided"], handles, logins, at)
 
 
 def _rows(database: Path) -> dict[str, list[Row]]:
@@ -116,14 +119,14 @@ def _rows(database: Path) -> dict[str, list[Row]]:
         return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in metadata.tables}  # noqa: S608 - names of our own tables
 
 
-def _opened(loot: Loot, sealer: Sealer, now: int) -> set[str]:
-    """The kinds that this sealer opens."""
+def _opened(loot: Loot, sealer: Sealer) -> set[str]:
+    """The kinds that this sealer opens, while all of it was alive."""
     found: set[str] = set()
     for kind, login in loot.logins.items():
         text = loot.decided if kind == "decided" else loot.cookies[STATE + login][1:]
         bound = (from_base64url(loot.cookies["secret"]),) if kind == "decided" else ()
         try:
-            sealer.open(kind, login, text, now, *bound)
+            sealer.open(kind, login, text, loot.at, *bound)
         except Replayed:
             continue
         found.add(kind)
@@ -131,7 +134,7 @@ def _opened(loot: Loot, sealer: Sealer, now: int) -> set[str]:
         payload = next(row["payload"] for row in loot.rows["parked"] if row["digest"] == hashlib.sha256(handle).digest())
         assert isinstance(payload, bytes)
         try:
-            sealer.unpark(kind, handle, payload, now)
+            sealer.unpark(kind, handle, payload, loot.at)
         except NotFound:
             continue
         found.add(kind)
@@ -140,7 +143,7 @@ def _opened(loot: Loot, sealer: Sealer, now: int) -> set[str]:
 
 @pytest.mark.spec("decisions.md 4")
 def test_the_control_whoever_has_the_wrapping_key_opens_every_kind(loot: Loot, stage: Stage) -> None:
-    assert _opened(loot, stage.application.city.sealer, stage.clock()) == {*SEALED, *PARKED}
+    assert _opened(loot, stage.application.city.sealer) == {*SEALED, *PARKED}
     (wrapping,) = stage.application.keys.sealing.scheduled
     ours = wrapping_key(bytes.fromhex((stage.receiving / "keys" / "sealing.key").read_text().strip()))
     assert ours == wrapping.key
@@ -173,9 +176,9 @@ def test_without_it_no_row_of_a_sealing_key_opens(loot: Loot) -> None:
 
 
 @pytest.mark.spec("decisions.md 4")
-def test_without_it_no_cookie_no_form_field_and_no_parked_payload_opens(loot: Loot, stage: Stage) -> None:
+def test_without_it_no_cookie_no_form_field_and_no_parked_payload_opens(loot: Loot) -> None:
     for candidate in loot.candidates():
-        assert _opened(loot, Sealer(tenant=loot.tenant, keys=fixed_keys(candidate)), stage.clock()) == set()
+        assert _opened(loot, Sealer(tenant=loot.tenant, keys=fixed_keys(candidate))) == set()
 
 
 @pytest.mark.spec("decisions.md 4")
@@ -235,9 +238,9 @@ def _forged(stage: Stage, visitor: Visitor, sealer: Sealer, fields: dict[str, st
 def test_a_stolen_hour_is_worth_two_hours(loot: Loot, stage: Stage) -> None:
     """A thief who reads a server's memory opens what is alive, and nothing that comes later or ended before."""
     keys = stage.application.sealing
-    stolen = keys.to_open("code", keys.hour())
+    stolen = keys.to_open("code", loot.at // HOUR)
     sealer = Sealer(tenant=loot.tenant, keys=fixed_keys(stolen))
-    assert _opened(loot, sealer, stage.clock()) == {"code"}, "nor any other kind"
+    assert _opened(loot, sealer) == {"code"}, "nor any other kind"
     payload = next(row["payload"] for row in loot.rows["parked"] if row["kind"] == "code")
     assert isinstance(payload, bytes)
     stage.clock.ahead = 2 * 3600

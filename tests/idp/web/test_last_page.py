@@ -281,10 +281,10 @@ def test_a_phone_gets_this_receipt_once(visitor: Visitor, stage: Stage, logs: Li
 def test_a_link_that_somebody_else_sent_puts_no_receipt_before_ones_own(visitor: Visitor, stage: Stage) -> None:
     with Visitor(stage) as other:
         other.code("juhan")
-        own = other.go("GET", "/receipt.json").text
+        own = other.go("GET", "/receipt.json").json["leaf"]
         taken = _takes(other, _link(visitor))
         assert (taken.status, taken.headers["location"]) == (303, f"{stage.issuer}/receipt?n=2")
-        assert other.go("GET", "/receipt.json").text == own
+        assert other.go("GET", "/receipt.json").json["leaf"] == own
         foreign, sent = (who.go("GET", path).json["leaf"] for who, path in ((other, "/receipt.json?n=2"), (visitor, FILE)))
         assert foreign == sent
 
