@@ -25,3 +25,13 @@ def test_the_blocks_of_the_page_are_a_purpose_whose_example_holds() -> None:
     configuration = load({"purposes/parking.toml": whole.encode()})
     ((purpose_id, (one,)),) = configuration.examples.items()
     assert not configuration.differences(purpose_id, one)
+
+
+def test_the_mandate_register_of_the_other_page_loads_with_its_purpose() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "attribute-providers.md").read_text(encoding="utf-8")
+    register, needs = re.findall(r"```toml\n(.*?)```", page.partition("## A register that says")[2], re.DOTALL)[:2]
+    persons, _, mandate = needs.partition("\n\n")
+    purpose = f"{persons}\n{FILES['purposes/parking.toml'].partition('[[examples]]')[0]}\n{mandate}"
+    powers = register.replace('providers = ["demo-ee"]\n', "")
+    found = load({"purposes/parking.toml": purpose.encode(), "registers/powers.toml": powers.encode()})
+    assert [str(kind) for one in found.registers.values() for kind in one.kinds] == ["for_legal"]

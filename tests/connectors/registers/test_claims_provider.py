@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey
 from connectors.attribute_provider import RegisterAnswer, ask_all, asked
 from connectors.fetch import Fetcher
 from connectors.registers.claims_provider import QUERY_TYPE, ClaimsProvider
+from connectors.registers.judgement import MOST_REPRESENTED
 from connectors.signatures.jws import base64url
 from policies.assurance import LevelOfAssurance
 from policies.attribute_register import SignedClaimsService
@@ -20,6 +21,7 @@ from policies.attributes import Address, AttributeName
 from policies.catalogue import MANDATE, STANDARD
 from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
 from policies.parties import RegisterId
+from policies.persons import PersonKind
 from tests.connectors.registers.authority import ADDRESS, BIRTHDATE, PERSON, question
 from tests.connectors.registers.signed_claims import (
     CLIENT,
@@ -242,3 +244,56 @@ def test_a_registration_that_cannot_work_is_found_at_start() -> None:
     ):
         with pytest.raises(Misconfigured, match=rf"registers/residents\.toml:1: {key_of}"):
             ClaimsProvider(register=broken, catalogue=STANDARD, fetcher=Fetcher(demo=True), signer=SIGNER)
+
+
+COMPANY, NAME = AttributeName("legal_person_identifier"), AttributeName("legal_name")
+LISTS = {"company": (COMPANY, ""), "name": (NAME, ""), "power": (MANDATE, "")}
+WORKS: dict[str, object] = {"company": "hrb-17", "name": "Quagga Works", "power": {"general": True}}
+
+
+def _listed(said: object, **more: object) -> tuple[RegisterAnswer, Register]:
+    held = Register(lambda query: token(claims(query, NOW, address=None, represented=said, **more)))
+    with served(held) as registered:
+        lists = replace(registered, attributes=LISTS, represents="ee/companies")
+        found = provider(lists).ask(question([COMPANY, NAME, MANDATE], NOW), time.monotonic() + 30)
+    return found, held
+
+
+@pytest.mark.spec("issue 33 item 3")
+def test_a_mandate_register_answers_with_a_list_and_each_entry_has_its_own_mandates() -> None:
+    bound = {**WORKS, "power": POWER}
+    found, held = _listed([WORKS, {**WORKS, "company": "hrb-18"}, bound, {**WORKS, "company": "hrb-19", "power": None}])
+    wanted = dict.fromkeys(LISTS)
+    assert held.asked[0]["claims"] == {"userinfo": {"represented": {"claims": wanted}}}
+    told = [(one.acting_for.identifier, len(one.acting_for.mandates)) for one in found.represented]
+    assert told == [("hrb-17", 2), ("hrb-18", 1)], "whoever has no mandate is nobody to act for"
+    of = found.represented[0].acting_for
+    assert (of.kind, of.namespace, of.register) == (PersonKind.LEGAL, "ee/companies:legal", "incomes")
+    assert (found.attributes, found.represented[0].attributes[NAME]) == ({}, "Quagga Works")
+    assert "Quagga" not in repr(found)
+    assert _listed(None)[0].represented == _listed([])[0].represented == ()
+
+
+@pytest.mark.spec("issue 33 bad input")
+@pytest.mark.parametrize(
+    ("said", "more", "check"),
+    [
+        ([WORKS], {"sub": "EE/SE/38001085718"}, "answer_subject"),
+        ([WORKS], {"nonce": "_another"}, "token_nonce"),
+        ([WORKS], {"email": "mari@example.test"}, "not_asked"),
+        ([{**WORKS, "email": "mari@example.test"}], {}, "not_asked"),
+        ([{**WORKS, "company": None}], {}, "represented"),
+        (["hrb-17"], {}, "represented"),
+        ([WORKS, {**WORKS, "name": "Another"}], {}, "represented"),
+        ([{**WORKS, "power": "all"}], {}, "value_type"),
+        ({"company": "hrb-17"}, {}, "represented_many"),
+        ([{**WORKS, "company": f"hrb-{number}"} for number in range(MOST_REPRESENTED + 1)], {}, "represented_many"),
+    ],
+)
+def test_a_list_that_is_not_exactly_to_this_question_is_refused_whole(
+    said: object, more: dict[str, object], check: str
+) -> None:
+    with pytest.raises(AssertionRejected) as caught:
+        _listed(said, **more)
+    assert caught.value.check == check
+    assert "Quagga" not in caught.value.detail
