@@ -19,6 +19,7 @@ class Confirmation(StrEnum):
     """The one without whose confirmation no link counts. The person themself always asks for it."""
 
     CITIZEN = "citizen"
+    OFFICER = "officer"
 
 
 @dataclass(frozen=True, slots=True)

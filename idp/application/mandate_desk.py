@@ -22,7 +22,7 @@ from idp.ports import RecordDraft, Unit
 from idp.store.records.erasure_rows import PendingErasure
 from idp.store.store import Store
 from policies.errors import ErasureRefused, NotFound, StoreUnavailable
-from policies.load import examine
+from policies.load import Configuration, examine
 from policies.load.table import IDENTIFIER
 from policies.operators import Operators, is_officer
 
@@ -63,9 +63,13 @@ class MandateDesk:
 
     def operators(self) -> Operators:
         """The officers: the persons of `operators/` of the configuration in force."""
+        return self.in_force().operators
+
+    def in_force(self) -> Configuration:
+        """The configuration in force; an empty one before the first."""
         newest = self._history.newest()
         bundle = self._history.bundle(newest.digest) if newest else None
-        return examine(bundle.files)[0].operators if bundle is not None else {}
+        return examine(bundle.files if bundle is not None else {})[0]
 
     def ask(self, kind: str, facts: Mapping[str, Json], identity: Identity, now: int) -> Step:
         """An officer asks, and signs."""

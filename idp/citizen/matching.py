@@ -12,7 +12,7 @@ from idp.citizen.history import Histories
 from idp.citizen.own_page import PURPOSE, SERVICE
 from idp.citizen.visits import OwnPageVisit
 from idp.ledger.ledger_keys import framed
-from idp.ledger.person_records import LINK, UNLINK, ActOn, draft_own_act
+from idp.ledger.person_records import LINK, LINK_ASKED, UNLINK, ActOn, draft_own_act
 from idp.ledger.record_contents import new_record
 from idp.login.ended_persons import ended_row
 from idp.login.finish import commit_fresh
@@ -21,10 +21,12 @@ from idp.login.sessions import Sessions
 from idp.ports import Commits, Mark, RecordDraft, Unit
 from policies.assurance import LevelOfAssurance
 from policies.errors import NotFound
+from policies.matching import Confirmation
 from policies.parties import Tenant
 from policies.purposes import Basis, Purpose
 
 OWN_ACT = "own_act"
+OFFICER = Confirmation.OFFICER
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,15 @@ class Matching:
             raise NotFound("no two sign-ins that may be linked")
         # A register says nothing of the level of the earlier means: with whatever is left of them its holder may undo it
         seen = self.erasures.highest(earlier.subject) if earlier.purpose_id else earlier.loa
-        draft = _record(LINK, earlier.subject, "", seen, now, under)
+        waits = under.purpose_id if under and under.matching and under.matching.confirmed_by is OFFICER else ""
+        kind = LINK_ASKED if waits else LINK
+        draft = link_record(kind, earlier.subject, "", seen, now, under)
         ends = [LinkEnd(one.subject, one.identity, one.loa, one.country) for one in (visit, earlier) if one.identity]
         # Each visit links once
         once = Mark(OWN_ACT, hashlib.sha256(framed(LINK.encode(), visit.name)).digest(), visit.end)
-        rows = self.links.made(ends[0], ends[1], draft.record, seen, now)
+        rows = self.links.made(ends[0], ends[1], draft.record, seen, now, waits)
         commit_fresh(self.commits, Unit(tenant=self.tenant, marks=(once,), record=draft, approvals=rows))
-        self._recorded(_record(LINK, visit.subject, draft.record.hex(), visit.loa, now, under))
+        self._recorded(link_record(kind, visit.subject, draft.record.hex(), visit.loa, now, under))
 
     def undo(self, visit: OwnPageVisit, record: str, now: int) -> None:
         """Undo the link of this record (hex), from either side. Raises `NotFound`, `Replayed`."""
@@ -88,10 +92,10 @@ class Matching:
         else:
             raise NotFound("no such link that this sign-in may see")
         back = self.links.to_new(link.other, now)
-        draft = _record(UNLINK, link.other, record, back.loa if back else link.loa, now)
+        draft = link_record(UNLINK, link.other, record, back.loa if back else link.loa, now)
         rows = self.links.undone(new, link, now)
         commit_fresh(self.commits, Unit(tenant=self.tenant, record=draft, approvals=rows))
-        self._recorded(_record(UNLINK, new, record, link.loa, now))
+        self._recorded(link_record(UNLINK, new, record, link.loa, now))
         # Somebody else may sit there, and hold what a service was given. Twice: for what was decided before, and came late
         for subject in [new, *self.links.newer(new, now)] * 2:
             self.sessions.end(self.sessions.stored.all_of_person(self.sessions.of_index(subject)), now)
@@ -103,9 +107,10 @@ class Matching:
         self.commits.commit(Unit(tenant=self.tenant, record=draft))
 
 
-def _record(
+def link_record(
     kind: str, subject: bytes, about: str, loa: LevelOfAssurance, now: int, under: Purpose | None = None
 ) -> RecordDraft:
+    """The record under one identity of a link, its undo, or that an officer is asked for it."""
     purpose, basis = (under.purpose_id, under.basis) if under else (PURPOSE, Basis.CONSENT)
     # No hash of the purpose's file: its retention is of what services have, and a link's record stays as long as the link
     on = ActOn(about, SERVICE, purpose, basis.value, loa.label, "")

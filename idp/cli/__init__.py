@@ -52,6 +52,7 @@ MODULES = {
     "witness": "records.witness",
     "auditor": "desks.auditor",
     "console": "desks.console",
+    "match": "desks.matching",
     "incident": "records.incident",
     "why": "records.why",
 }

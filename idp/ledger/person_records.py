@@ -10,11 +10,11 @@ or "retention".
 
 What a person did on their own page (decision 0059): `kind` is "withdrawal" of consent, "objection" to a public task,
 "disowned" (they did not make this sign-in), "approval_off" (what was remembered is not any more), "link" (two identities
-are one person, decision 0086) or "unlink". `about` is the record of the release, "" for what is only remembered. A link and
-its undo are recorded under both identities. There `about` is the record of the link under the earlier one, and "" in that
-itself. `loa` is the level of the sign-in for the page. Such a record has a number under the person's key, as a release has.
-`policy` is the hash of the purpose's file that the release rests on, or that was in force: its retention counts for the
-act, too.
+are one person, decision 0086), "link_asked" (an officer has to confirm it) or "unlink". `about` is the record of the
+release, "" for what is only remembered. A link and its undo are recorded under both identities. There `about` is the record
+of the link, or of the asking, under the earlier one, and "" in that itself. `loa` is the level of the sign-in for the page.
+Such a record has a number under the person's key, as a release has. `policy` is the hash of the purpose's file that the
+release rests on, or that was in force: its retention counts for the act, too.
 
     sent      {"basis","client","loa","policy","purpose","record","time"}
     decision  {"about","kind","record","time"}
@@ -33,8 +33,8 @@ ASKED, WITHDRAWN, REFUSED, DONE = "asked", "withdrawn", "refused", "done"
 ACTS = (ASKED, WITHDRAWN, REFUSED, DONE)
 PERSON, RETENTION = "person", "retention"
 WITHDRAWAL, OBJECTION, DISOWNED, APPROVAL_OFF = "withdrawal", "objection", "disowned", "approval_off"
-LINK, UNLINK = "link", "unlink"
-OWN_ACTS = (WITHDRAWAL, OBJECTION, DISOWNED, APPROVAL_OFF, LINK, UNLINK)
+LINK, UNLINK, LINK_ASKED = OF_LINKS = "link", "unlink", "link_asked"
+OWN_ACTS = (WITHDRAWAL, OBJECTION, DISOWNED, APPROVAL_OFF, *OF_LINKS)
 # The compartments of a person's own act
 OF_AN_ACT = {"sent", "decision", "subject"}
 

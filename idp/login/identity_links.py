@@ -4,12 +4,13 @@ Two rows in the table of approvals stand for one link: one is found by the keyed
 the earlier. The first has the earlier identifier, under a key of its own that is derived from the new identifier: it opens
 only while that person signs in. All else in both is sealed as approvals are. Neither has a value to look anybody up by.
 
-A link speaks up to its level, the lower one of both sign-ins, and only for a sign-in that reaches it.
+A link speaks up to its level, the lower one of both sign-ins, and only for a sign-in that reaches it. One that waits for an
+officer counts for nothing. A third row, which its number finds, says to them which one it is.
 """
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import urandom
 from typing import TypeVar
 
@@ -29,6 +30,8 @@ OWN_PAGE = "own_page"
 FOR_GOOD = 100 * 365 * 24 * 3600
 # More earlier identifiers than anybody has
 LONGEST_CHAIN = 8
+# So long an officer may take
+WAITING = 30 * 24 * 3600
 
 T = TypeVar("T")
 
@@ -52,6 +55,17 @@ class IdentityLink:
     country: str  # who vouched for the other identity
     # of the new identity alone: the earlier one, sealed under the new identifier
     earlier: bytes = field(default=b"", repr=False)
+    # the purpose of the register that said it, while an officer has to confirm it
+    waits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLink:
+    """One that an officer has to confirm: the keyed index of the new identity, who vouches for it, and its link."""
+
+    new: bytes = field(repr=False)
+    country: str
+    link: IdentityLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +104,8 @@ class IdentityLinks:
 
     def __init__(self, *, tenant: Tenant, subjects: bytes, rows: Remembered, enabled: bool) -> None:
         self._tenant, self._rows, self.enabled = tenant, rows, enabled
-        self._to_earlier, self._to_new, self._sealing, self._identities = (
-            derived(subjects, b"", use) for use in (b"links earlier", b"links new", b"links seal", b"links identity")
+        self._to_earlier, self._to_new, self._to_number, self._sealing, self._identities = (
+            derived(subjects, b"", b"links " + use) for use in (b"earlier", b"new", b"number", b"seal", b"identity")
         )
 
     def known(
@@ -107,7 +121,7 @@ class IdentityLinks:
         if own_page or not self.enabled or assertion.kind is not PersonKind.NATURAL:
             return found
         for link, content in self._chain(subject, now):
-            if link.loa < minimum:
+            if link.loa < minimum or link.waits:
                 break
             if assertion.offered.loa < link.loa:
                 reached = assertion.offered.loa.label
@@ -153,31 +167,54 @@ class IdentityLinks:
             found.append(link.other)
         return found[1:]
 
-    def made(self, new: LinkEnd, earlier: LinkEnd, record: bytes, seen: LevelOfAssurance, now: int) -> ApprovalRows:
+    def made(
+        self, new: LinkEnd, earlier: LinkEnd, record: bytes, seen: LevelOfAssurance, now: int, waits: str = ""
+    ) -> ApprovalRows:
         """The rows of a link. Nothing is written if the row of the earlier identity changed since it was read.
 
-        From `seen` on a sign-in with the earlier identity sees it, and undoes it.
+        From `seen` on a sign-in with the earlier identity sees it, and undoes it. See `IdentityLink.waits`.
         """
         loa, whose = min(new.loa, earlier.loa), self._digest(self._to_earlier, new.subject)
         content = Opening("identity", urandom(NONCE_BYTES), _IDENTITY.dump(earlier.identity))
         sealed = seal_opening(self._key_of(new.identity), self._tenant, whose, content)
-        to_earlier = IdentityLink(record, earlier.subject, loa, now, earlier.country, sealed)
-        to_new = IdentityLink(record, new.subject, min(loa, seen), now, new.country)
-        rows = (self._row(self._to_earlier, new.subject, to_earlier), self._row(self._to_new, earlier.subject, to_new))
-        return ApprovalRows(rows, self._as_read(earlier.subject))
+        to_earlier = IdentityLink(record, earlier.subject, loa, now, earlier.country, sealed, waits)
+        to_new = IdentityLink(record, new.subject, min(loa, seen), now, new.country, waits=waits)
+        rows = [self._row(self._to_earlier, new.subject, to_earlier), self._row(self._to_new, earlier.subject, to_new)]
+        if waits:
+            rows.append(self._row(self._to_number, record, to_new))
+        return ApprovalRows(tuple(rows), self._as_read(earlier.subject))
+
+    def waiting(self, record: bytes, now: int) -> WaitingLink:
+        """The link that waits for an officer under this number. Raises `NotFound`."""
+        named = self._read(self._to_number, record, now)[0]
+        link = self.to_earlier(named.other, now) if named else None
+        if named is None or link is None or not link.waits or link.record != record:
+            raise NotFound("no link of this number waits for an officer")
+        return WaitingLink(named.other, named.country, link)
+
+    def confirmed(self, found: WaitingLink, now: int) -> ApprovalRows:
+        """The rows with which a link counts from now on."""
+        back = self.to_new(found.link.other, now)
+        if back is None:
+            raise NotFound("no link of this number waits for an officer")
+        sides = ((self._to_earlier, found.new, found.link), (self._to_new, found.link.other, back))
+        rows = [self._row(key, subject, replace(link, waits="", made=now)) for key, subject, link in sides]
+        gone = ApprovalRow(self._digest(self._to_number, found.link.record), b"", now)
+        return ApprovalRows((*rows, gone), self._as_read(found.link.other))
 
     def undone(self, subject: bytes, link: IdentityLink, now: int) -> ApprovalRows:
         """The rows after which a link that the new identity `subject` has counts no more."""
-        digests = (self._digest(self._to_earlier, subject), self._digest(self._to_new, link.other))
+        digests = [self._digest(self._to_earlier, subject), self._digest(self._to_new, link.other)]
+        digests += [self._digest(self._to_number, link.record)] if link.waits else []
         return ApprovalRows(tuple(ApprovalRow(one, b"", now) for one in digests), self._as_read(link.other))
 
     def digests(self, subject: bytes, now: int = 0) -> list[bytes]:
         """The digests of all rows that have anything of a person, for their erasure."""
         found = [self._digest(key, subject) for key in (self._to_earlier, self._to_new)]
         if link := self.to_earlier(subject, now):
-            found.append(self._digest(self._to_new, link.other))
+            found += [self._digest(self._to_new, link.other), self._digest(self._to_number, link.record)]
         if link := self.to_new(subject, now):
-            found.append(self._digest(self._to_earlier, link.other))
+            found += [self._digest(self._to_earlier, link.other), self._digest(self._to_number, link.record)]
         return found
 
     def _digest(self, key: bytes, subject: bytes) -> bytes:
@@ -190,7 +227,11 @@ class IdentityLinks:
     def _row(self, key: bytes, subject: bytes, link: IdentityLink) -> ApprovalRow:
         digest = self._digest(key, subject)
         opening = Opening("link", urandom(NONCE_BYTES), _LINK.dump(link))
-        return ApprovalRow(digest, seal_opening(self._sealing, self._tenant, digest, opening), link.made + FOR_GOOD)
+        return ApprovalRow(
+            digest,
+            seal_opening(self._sealing, self._tenant, digest, opening),
+            link.made + (WAITING if link.waits else FOR_GOOD),
+        )
 
     def _as_read(self, earlier: bytes) -> tuple[bytes, bytes]:
         digest = self._digest(self._to_new, earlier)
@@ -200,7 +241,8 @@ class IdentityLinks:
     def _read(self, key: bytes, subject: bytes, now: int) -> tuple[IdentityLink | None, bytes]:
         digest = self._digest(key, subject)
         for row in self._rows.approvals(self._tenant, (digest,)):
-            if row.end > now:
+            # Another machine that undid it may have a clock that is ahead
+            if row.end > now and row.content:
                 return self._opened(_LINK, self._sealing, digest, "link", row.content), row.content
         return None, b""
 

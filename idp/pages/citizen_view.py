@@ -100,7 +100,10 @@ class GrantShown:
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
-    """A link of this identity to an `earlier` or a `new` one, of which `country` is. `record` is what its undo posts."""
+    """A link of this identity to an `earlier` or a `new` one, of which `country` is. `record` is what its undo posts.
+
+    `side` is `waits` or `claims` while an officer has to confirm it: then `record` is the number that they need.
+    """
 
     side: str
     country: str

@@ -15,7 +15,7 @@ from policies.purposes import SIGN_IN, Purpose
 
 _FIX = "write [matching] with identifier, provider, confirmed_by and [matching.facts] (docs/match-a-person.md)."
 _FACTS_FIX = "write three lines in [matching.facts], each an attribute of the sign-in and the register's word for it."
-_BY = {"citizen": Confirmation.CITIZEN}
+_BY = {one.value: one for one in Confirmation}
 _ONE_TEXT = (AttributeKind.TEXT, AttributeKind.NUMBER)
 # Facts that twins share find the other twin, too
 _TELLS_TWINS = AttributeName("given_name")
@@ -33,7 +33,7 @@ def read_matching(purpose: Table) -> MatchingRule | None:
         identifier=AttributeName(table.text("identifier", _FIX)),
         provider_id=ProviderId(table.text("provider", 'write provider = "ID": whose identifiers the register gives.')),
         facts=facts,
-        confirmed_by=table.choice("confirmed_by", _BY, Confirmation.CITIZEN),
+        confirmed_by=table.choice("confirmed_by", _BY, Confirmation.OFFICER),
     )
     if len({*facts, *facts.values()}) != 2 * FACTS:
         table.problem("facts", f"has {len(facts)} facts, and three different ones are compared.", _FACTS_FIX)

@@ -493,7 +493,7 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         controller="City of Storkhaven, privacy@storkhaven.example",
     )
     objected = replace(release, number=1, went=(), kept=(), more=(), acts=(OBJECTION, DISOWNED), stopped=True)
-    unsent = replace(objected, number=10, stopped=False, unsent=True, file="")
+    unsent = replace(objected, number=11, stopped=False, unsent=True, file="")
     grant = GrantShown(
         auditor="liis",
         reason="Complaint 2026/41",
@@ -526,7 +526,7 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         ),
         grants=(grant, replace(year, state="waiting"), replace(year, state="ended")),
         missing=(),
-        over=(11,),
+        over=(12,),
         approvals=(ApprovalShown(taken.service, taken.purpose, taken.when, "parking", "resident-parking"),),
         sign_in="/me/sign-in",
         end="/me/end",

@@ -63,6 +63,8 @@ FILE_PATH, END_PATH = "/me/receipt.json", "/me/end"
 ACT_PATH, SWITCH_PATH = "/me/act", "/me/approval"
 LINK_PATH, UNLINK_PATH = "/me/link", "/me/unlink"
 COOKIE, EARLIER_COOKIE = "__Host-me", "__Host-me-earlier"
+# While an officer has to confirm a link
+WAITING = {"earlier": "waits", "new": "claims"}
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -165,13 +167,14 @@ def _match(site: CitySite, visit: OwnPageVisit, earlier: OwnPageVisit | None, wo
     """The part of the page about an earlier identity; None where there is no link and none can be made."""
     matching, now, country = site.citizen.matching, site.clock(), wording.language.country
     sides = zip(("earlier", "new"), matching.standing(visit, now), strict=True)
+    shown = [(WAITING[side] if link.waits else side, link) for side, link in sides if link]
     links = tuple(
-        LinkShown(side, country(link.country), wording.moment(link.made), link.record.hex()) for side, link in sides if link
+        LinkShown(side, country(link.country), wording.moment(link.made), link.record.hex()) for side, link in shown
     )
     if not links and not matching.links.enabled:
         return None
     purposes = site.role.configuration.purposes
-    may = matching.links.enabled and not (links and links[0].side == "earlier")
+    may = matching.links.enabled and not (links and links[0].side in ("earlier", WAITING["earlier"]))
     asking = [one for one in purposes.values() if may and one.matching is not None and one.takes(visit.country)]
     said = purposes.get(earlier.purpose_id) if earlier else None
     return MatchView(

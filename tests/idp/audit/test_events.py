@@ -59,7 +59,7 @@ def drafts() -> list[tuple[str, str, RecordDraft]]:
     of_keys = ["key.made", "key.moved", "key.vouched", "key.separated"]
     names = dict(zip(acts.ACTS, [*of_keys, "database.restored", "ledger.exported"], strict=False))
     names |= {acts.LOG_BEGUN: "ledger.begun", acts.YEAR_ENDED: "ledger.year_ended"}
-    told = (*acts.OF_AUDITORS, *acts.OF_INCIDENTS, *acts.OF_ADMINISTRATORS)
+    told = (*acts.OF_AUDITORS, *acts.OF_INCIDENTS, *acts.OF_ADMINISTRATORS, *acts.OF_MATCHING)
     names |= {**{act: act.replace("_", ".") for act in told}}
     for act in acts.ACTS:
         draft = acts.draft_act(record=new_record(), act=act, about="es256", who="root", reason="planned", time=NOW)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from idp.login.identity_links import Identity, IdentityLinks, LinkEnd
+from idp.login.identity_links import WAITING, Identity, IdentityLinks, LinkEnd
 from idp.ports import ApprovalRows, Unit
 from idp.store.store import Store
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Origin, ServiceRequest
-from policies.errors import AssertionRejected, AssuranceTooLow, Conflict
-from policies.parties import PurposeId, ServiceId, SubjectNamespace
+from policies.errors import AssertionRejected, AssuranceTooLow, Conflict, NotFound
+from policies.parties import PurposeId, ServiceId, SubjectNamespace, Tenant
 from policies.persons import PersonKind
 from tests.idp.house import NOW, assertion
 from tests.idp.store.units import TENANT
@@ -100,3 +100,19 @@ def test_a_row_of_another_person_opens_for_nobody(links: IdentityLinks, store: S
     with pytest.raises(AssertionRejected, match="does not open"):
         _known(links)
     assert all(value not in bytes(row.content) for row in rows.written for value in (b"EE-1", b"EE-2", b"demo/EE"))
+
+
+@pytest.mark.spec("issue 33 item 7: a confirmation by an officer")
+def test_a_link_that_waits_counts_for_nothing_and_ends_after_thirty_days(links: IdentityLinks, store: Store) -> None:
+    number = b"n" * 16
+    store.commit(Unit(TENANT, approvals=links.made(_end(THIRD, HIGH), _end(FIRST, HIGH), number, HIGH, NOW, "p")))
+    assert _known(links) == (THIRD, HIGH)
+    assert links.linked(_index(THIRD), NOW) == {_index(FIRST)}, "no circle is closed behind it"
+    found = links.waiting(number, NOW)
+    for late in (b"x" * 16, number):
+        with pytest.raises(NotFound):
+            links.waiting(late, NOW + (WAITING if late == number else 0))
+    with pytest.raises(NotFound):
+        IdentityLinks(tenant=Tenant("elsewhere"), subjects=b"s" * 32, rows=store, enabled=True).waiting(number, NOW)
+    store.commit(Unit(TENANT, approvals=links.confirmed(found, NOW)))
+    assert _known(links) == (FIRST, HIGH)

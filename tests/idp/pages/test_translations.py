@@ -9,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from idp.citizen.own_page import TITLE
-from idp.ledger.person_records import APPROVAL_OFF, LINK, OWN_ACTS, UNLINK
+from idp.ledger.person_records import APPROVAL_OFF, OF_LINKS, OWN_ACTS
 from idp.pages.compiled_pages import compiled
 from idp.pages.device_view import DeviceStep
 from idp.pages.languages import LANGUAGES, load_languages, locale_of, spoken
@@ -59,8 +59,8 @@ BUILT = {
     *(f"me.kept.{name}{end}" for name in KEPT for end in ("", "_time")),
     *(f"me.right.{name}" for name in RIGHTS),
     *(f"me.act.{kind}" for kind in OWN_ACTS),
-    *(f"me.{part}.{kind}" for kind in OWN_ACTS if kind not in (APPROVAL_OFF, LINK, UNLINK) for part in ("do", "effect")),
-    *(f"me.match.{side}" for side in ("earlier", "new")),
+    *(f"me.{part}.{kind}" for kind in OWN_ACTS if kind not in (APPROVAL_OFF, *OF_LINKS) for part in ("do", "effect")),
+    *(f"me.match.{side}" for side in ("earlier", "new", "waits", "claims")),
     *(f"me.grant.{state}" for state in ("waiting", "open", "ended")),
     *(f"duration.{unit}" for unit in ("year", "month", "week", "day")),
 }
