@@ -28,6 +28,7 @@ from idp.demo.city_card import CityCard
 from idp.demo.country import Country, country_with_key
 from idp.demo.library import METADATA_LIFE, Library
 from idp.demo.practice_witness import PracticeWitness
+from idp.demo.residents import write_residents
 from idp.demo.scene import bound, city_secrets, secret_words, write_jwks
 from idp.demo.stage_servers import StageServers
 from idp.demo.templates import write_new, write_templates
@@ -277,7 +278,9 @@ class Border:
             write_new(self.receiving / "metadata" / f"{provider}.json", card.document())
             self.cards[name] = card
         words = {f"@{name.upper()}@": card.base for name, card in self.cards.items()}
-        words |= {"@CITY@": self.city_base, **secret_words({ENFORCED: of_energy})}
+        words |= {"@CITY@": self.city_base, "@RESIDENTS@": str(self._outside / "residents.db")}
+        words |= secret_words({ENFORCED: of_energy})
+        write_residents(self._outside / "residents.db", CARD_HOLDERS)
         write_templates(resources.files("idp.demo").joinpath("border", "card"), self.receiving, words)
 
     def _node_words(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -172,3 +173,14 @@ def test_all_that_was_told_is_shown_whatever_it_is() -> None:
     assert page.tree.findtext(".//h1") == "You do not get a parking permit"
     assert "We will write to you before the permit ends: a@b.example" in text
     assert "Your email address" not in [one.text for one in page.tree.xpath("//ul[@class='kept']/li")]
+
+
+@pytest.mark.spec("issue 33 item 3")
+def test_the_page_says_that_the_residence_is_from_the_city_s_own_register(border: Border) -> None:
+    with Browser() as browser:
+        card = browser.get(f"{border.city_base}/energy/login")
+        assert "address" not in asked_claims(dict(parse_qsl(urlsplit(card.url).query))["claims"])
+        question = browser.submit(card, {"citizen": "noor"})
+    (row,) = question.tree.xpath("//*[@data-name='address']")
+    assert "Residents' register of Storkhaven" in row.text_content()
+    assert "Quay 9" not in question.text
