@@ -6,7 +6,7 @@ alone says the identifier, and it counts only where two of three facts agree.
 
 from dataclasses import dataclass, field
 
-from idp.login.identity_links import Identity
+from idp.login.identity_links import LinkedIdentity
 from idp.login.states import Decided
 from policies.assurance import LevelOfAssurance
 from policies.attribute_register import AttributeRegister
@@ -22,7 +22,7 @@ class RegisterWord:
 
     purpose_id: PurposeId
     asker: bytes = field(repr=False)
-    earlier: Identity | None = field(repr=False)
+    earlier: LinkedIdentity | None = field(repr=False)
     loa: LevelOfAssurance
     country: str
 
@@ -47,6 +47,6 @@ def word_of(decided: Decided, configuration: Configuration) -> RegisterWord | No
     same = purpose.digest == decided.judged.policy
     known = [one.released for one in decided.decision.rulings if one.released is not None]
     named = purpose.matching.earlier(known) if same else ""
-    earlier = Identity(provider.namespace, named) if named else None
+    earlier = LinkedIdentity(provider.namespace, named) if named else None
     loa = min(decided.judged.loa, register.loa)
     return RegisterWord(purpose.purpose_id, decided.judged.subject, earlier, loa, provider.country)

@@ -15,7 +15,7 @@ from idp.citizen.register_words import RegisterWord
 from idp.ledger.leaf import subject_index
 from idp.login.ended_persons import ended_row
 from idp.login.finish import login_mark
-from idp.login.identity_links import Identity
+from idp.login.identity_links import LinkedIdentity
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import Decided
@@ -48,7 +48,7 @@ class OwnPageVisit:
     acts: int
     end: int
     beside: str = field(default="", repr=False)
-    identity: Identity | None = field(default=None, repr=False)
+    identity: LinkedIdentity | None = field(default=None, repr=False)
     purpose_id: PurposeId = NO_PURPOSE
     asker: bytes = field(default=b"", repr=False)
 

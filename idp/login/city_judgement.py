@@ -9,7 +9,7 @@ from idp.ledger.leaf import subject_index
 from idp.login.acting import APART, called, check_person
 from idp.login.approvals import Approvals
 from idp.login.eligible import minimum_level, reached
-from idp.login.mandated import Named, judged_each, registers_for, represented
+from idp.login.mandated import RepresentedBy, judged_each, registers_for, represented
 from idp.login.registers import wanted_of
 from idp.login.states import Judged
 from idp.login.vouching import Vouching
@@ -65,7 +65,7 @@ class CityJudgement:
         level = purpose.level_of(MANDATE) if MANDATE in purpose.needs else purpose.minimum_assurance
         told = any(name == MANDATE for name, _, _ in wanted_of(request, party, purpose))
 
-        def judged(one: Named | None) -> Judged:
+        def judged(one: RepresentedBy | None) -> Judged:
             acts = assertion if one is None else one.acts(assertion, level, on, told=told)
             found = self._judged(request, provider, acts, terms, on, now)
             return replace(found, notice=self.notice(request, found.decision, language))

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class LinkedIdentity:
     """A person as a source names them."""
 
     namespace: SubjectNamespace
@@ -73,16 +73,16 @@ class LinkEnd:
     """One of the two sign-ins that make a link."""
 
     subject: bytes = field(repr=False)
-    identity: Identity
+    identity: LinkedIdentity
     loa: LevelOfAssurance
     country: str
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LinkStanding:
     """What a sign-in stands for: the identity that services know, up to a level. `proof` names the rows that say so."""
 
-    identity: Identity
+    identity: LinkedIdentity
     loa: LevelOfAssurance = LevelOfAssurance.HIGH
     proof: bytes = b""
     own_page: bool = False  # of a sign-in to the citizen's page, which is always about the person's own identity
@@ -93,7 +93,7 @@ class Standing:
         return self.identity.namespace, self.identity.identifier
 
 
-_LINK, _IDENTITY = Codec(IdentityLink), Codec(Identity)
+_LINK, _IDENTITY = Codec(IdentityLink), Codec(LinkedIdentity)
 
 
 class IdentityLinks:
@@ -110,14 +110,14 @@ class IdentityLinks:
 
     def known(
         self, request: ServiceRequest, assertion: Assertion, subject: bytes, minimum: LevelOfAssurance, now: int
-    ) -> Standing:
+    ) -> LinkStanding:
         """The identity by which services know whoever signed in: the earliest one that is linked at `minimum` or above.
 
         At a service that needs more than a link's level nobody ever knew the earlier identity: there the person goes by
         their own. So does whoever acts for another. Raises `AssuranceTooLow` for a sign-in below a link's level.
         """
         own_page = request.origin.frontend == OWN_PAGE
-        found = Standing(Identity(assertion.namespace, assertion.subject), own_page=own_page)
+        found = LinkStanding(LinkedIdentity(assertion.namespace, assertion.subject), own_page=own_page)
         if own_page or not self.enabled or assertion.kind is not PersonKind.NATURAL:
             return found
         for link, content in self._chain(subject, now):
@@ -128,12 +128,12 @@ class IdentityLinks:
                 raise AssuranceTooLow("link_level", "below the level of the link to an earlier identity", reached=reached)
             digest = self._digest(self._to_earlier, subject)
             earlier = self._opened(_IDENTITY, self._key_of(found.identity), digest, "identity", link.earlier)
-            found = Standing(earlier, min(found.loa, link.loa), found.proof + hashlib.sha256(content).digest())
+            found = LinkStanding(earlier, min(found.loa, link.loa), found.proof + hashlib.sha256(content).digest())
             subject = link.other
         return found
 
     def holds(self, subject: bytes, proof: bytes, now: int) -> bool:
-        """Whether the links that `Standing.proof` names still stand."""
+        """Whether the links that `LinkStanding.proof` names still stand."""
         found = b"".join(hashlib.sha256(content).digest() for _, content in self._chain(subject, now)) if proof else b""
         return found.startswith(proof)
 
@@ -220,7 +220,7 @@ class IdentityLinks:
     def _digest(self, key: bytes, subject: bytes) -> bytes:
         return mac(key, framed(self._tenant.encode(), subject))
 
-    def _key_of(self, identity: Identity) -> bytes:
+    def _key_of(self, identity: LinkedIdentity) -> bytes:
         parts = (self._tenant.encode(), identity.namespace.encode(), identity.identifier.encode())
         return mac(self._identities, framed(*parts))
 

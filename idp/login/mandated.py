@@ -30,7 +30,7 @@ _BARE = (COMPANY, OTHER, MANDATE, *map(AttributeName, _NAMES))
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class RepresentedBy:
     """One for whom the person may act, and the register that says so."""
 
     said: Represented
@@ -87,7 +87,7 @@ def represented(
     now: int,
     *,
     needed: bool = True,
-) -> Sequence[Named]:
+) -> Sequence[RepresentedBy]:
     """Everybody for whom these registers say that the person may act. Nobody where the sign-in names somebody itself.
 
     `to` is the legal sphere of the service. Raises `RegisterAway` where one does not answer, or in a way that is refused,
@@ -95,12 +95,12 @@ def represented(
     """
     if assertion.kind is not PersonKind.NATURAL:
         return ()
-    found: list[Named] = []
+    found: list[RepresentedBy] = []
     for question, outcome in desk.outcomes(_questions(desk, registers, provider, assertion, to), now):
         register = question.register
         if isinstance(outcome, RegisterAnswer):
             source = AttributeSource(register.register_id, min(outcome.loa, register.loa), outcome.ends)
-            found += [Named(one, source) for one in outcome.represented]
+            found += [RepresentedBy(one, source) for one in outcome.represented]
         elif needed and (outcome is None or outcome.check != UNKNOWN):
             raise RegisterAway("it has to say for whom a person may act", register.register_id, *_helper(register))
     return found

@@ -10,7 +10,7 @@ from typing import TypeVar
 from connectors.connector import Expectation
 from connectors.resumed import RememberedSignIn
 from idp.ledger.record_contents import DecidedBy
-from idp.login.identity_links import Identity
+from idp.login.identity_links import LinkedIdentity
 from idp.login.sealing import LoginId
 from idp.login.state_codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
 from policies.assurance import LevelOfAssurance
@@ -93,7 +93,7 @@ class Judged:
     transfer: tuple[str, ...] = ()
     instead: "tuple[Judged, ...]" = field(default=(), repr=False)
     link: bytes = field(default=b"", repr=False)
-    identity: Identity | None = field(default=None, repr=False)
+    identity: LinkedIdentity | None = field(default=None, repr=False)
     ends: int = 0  # of the answer of a register that ends first; 0 where none was used
     registers: tuple[str, ...] = ()  # the digests of the registrations of those whose word may go
     named_by: str = ""  # the mandate register that names the represented one; "" where the sign-in does

@@ -16,7 +16,7 @@ from connectors.request_checks import PeerRequestRefused
 from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, DecidedBy, draft_node, new_record
 from idp.login.acting import APART, called
 from idp.login.finish import Choice
-from idp.login.mandated import Named, judged_each, represented
+from idp.login.mandated import RepresentedBy, judged_each, represented
 from idp.login.registers import RegisterDesk
 from idp.login.role import Choices, Reach
 from idp.login.sealing import LoginId
@@ -221,7 +221,7 @@ class NodeRole:
             loa = max(level for level, uri in levels.items() if uri == context)
             return replace(found, loa=loa, context=context, kind=kind, ends=0)
 
-        def by_register(one: Named) -> Judged:
+        def by_register(one: RepresentedBy) -> Judged:
             # Whom somebody acts for is known no better than the register knows it
             acts = one.acts(assertion, min(levels), on, told=any(each.name == MANDATE for each in request.asked))
             found = judged(one.kind, acts, min(assertion.offered.loa, one.source.loa))
@@ -241,7 +241,7 @@ class NodeRole:
         ways += [partial(by_register, one) for one in named if one.kind in kinds]
         return judged_each(ways, lists)
 
-    def _digest(self, one: Named) -> tuple[str, ...]:
+    def _digest(self, one: RepresentedBy) -> tuple[str, ...]:
         return self._desk.registered((), one.source.register_id)
 
     def _judged(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from idp.login.identity_links import WAITING, Identity, IdentityLinks, LinkEnd
+from idp.login.identity_links import WAITING, IdentityLinks, LinkedIdentity, LinkEnd
 from idp.ports import ApprovalRows, Unit
 from idp.store.store import Store
 from policies.assurance import LevelOfAssurance
@@ -19,7 +19,7 @@ LOW, SUBSTANTIAL, HIGH = LevelOfAssurance.LOW, LevelOfAssurance.SUBSTANTIAL, Lev
 REQUEST = ServiceRequest(
     origin=Origin("oidc", ServiceId("desk"), "desk"), purpose_id=PurposeId("p"), asked=(), unknown=(), minimum_assurance=LOW
 )
-FIRST, SECOND, THIRD = (Identity(SubjectNamespace("demo/EE"), f"EE-{number}") for number in (1, 2, 3))
+FIRST, SECOND, THIRD = (LinkedIdentity(SubjectNamespace("demo/EE"), f"EE-{number}") for number in (1, 2, 3))
 
 
 @pytest.fixture
@@ -27,19 +27,21 @@ def links(store: Store) -> IdentityLinks:
     return IdentityLinks(tenant=TENANT, subjects=b"s" * 32, rows=store, enabled=True)
 
 
-def _index(identity: Identity) -> bytes:
+def _index(identity: LinkedIdentity) -> bytes:
     return identity.identifier.encode().ljust(32, b".")
 
 
-def _end(identity: Identity, loa: LevelOfAssurance) -> LinkEnd:
+def _end(identity: LinkedIdentity, loa: LevelOfAssurance) -> LinkEnd:
     return LinkEnd(_index(identity), identity, loa, "EE")
 
 
-def _made(links: IdentityLinks, new: Identity, earlier: Identity, loa: LevelOfAssurance) -> ApprovalRows:
+def _made(links: IdentityLinks, new: LinkedIdentity, earlier: LinkedIdentity, loa: LevelOfAssurance) -> ApprovalRows:
     return links.made(_end(new, HIGH), _end(earlier, loa), new.identifier.encode().ljust(16), loa, NOW)
 
 
-def _known(links: IdentityLinks, minimum: LevelOfAssurance = LOW, **changes: object) -> tuple[Identity, LevelOfAssurance]:
+def _known(
+    links: IdentityLinks, minimum: LevelOfAssurance = LOW, **changes: object
+) -> tuple[LinkedIdentity, LevelOfAssurance]:
     said = replace(assertion(**changes), namespace=THIRD.namespace, subject=THIRD.identifier)
     found = links.known(REQUEST, said, _index(THIRD), minimum, NOW)
     return found.identity, found.loa
@@ -95,7 +97,7 @@ def test_a_row_of_another_person_opens_for_nobody(links: IdentityLinks, store: S
     rows = _made(links, SECOND, FIRST, HIGH)
     store.commit(Unit(TENANT, approvals=rows))
     # One person's row in another's place
-    place = _made(links, THIRD, Identity(SubjectNamespace("demo/EE"), "EE-4"), HIGH).written[0].digest
+    place = _made(links, THIRD, LinkedIdentity(SubjectNamespace("demo/EE"), "EE-4"), HIGH).written[0].digest
     store.commit(Unit(TENANT, approvals=ApprovalRows((replace(rows.written[0], digest=place),))))
     with pytest.raises(AssertionRejected, match="does not open"):
         _known(links)
