@@ -17,8 +17,8 @@ every_theme = pytest.mark.parametrize("theme", THEMES)
 
 @pytest.mark.parametrize(
     ("name", "answers"),
-    [("approval", ["approve", "refuse"]), ("inform", ["continue", "cancel"])],
-    ids=["approval", "inform"],
+    [("approval", ["approve", "refuse"]), ("inform", ["continue", "cancel"]), ("for-whom", ["acting", "cancel"])],
+    ids=["approval", "inform", "for-whom"],
 )
 @every_theme
 def test_both_answers_look_the_same(chromium: Browser, shown: Gallery, theme: Theme, name: str, answers: list[str]) -> None:
@@ -270,3 +270,20 @@ def test_on_paper_the_page_is_black_on_white_without_its_buttons(chromium: Brows
         assert not opened.page.is_visible("button[value=approve]")
         assert not opened.page.is_visible(".languages")
         assert opened.page.is_visible(".kept")
+
+
+@pytest.mark.spec("issue 33 item 1")
+def test_for_whom_is_chosen_without_a_mouse_and_enter_chooses_nobody(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium, scripts=False) as opened:
+        page = opened.page
+        page.goto(shown.url("for-whom"))
+        address, radio = page.url, page.locator("input[name=acting]").first
+        assert page.locator("input[name=acting]:checked").count() == 0
+        radio.focus()
+        page.keyboard.press("Enter")
+        assert page.url == address
+        page.keyboard.press("Space")
+        page.keyboard.press("ArrowDown")
+        assert page.locator("input[name=acting]:checked").get_attribute("value") == "1"
+        page.keyboard.press("Tab")
+        assert page.locator("button[value=acting]:focus").count() == 1
