@@ -132,7 +132,7 @@ _BY_ATTRIBUTE: dict[str, tuple[str, ...]] = {
 }
 _HIGH = LevelOfAssurance.HIGH.uri
 _UNKNOWN = {
-    "password": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
+    "password": "urn:oasis:names:tc:SAML:2.0:ac:classes:Password",
     "high-in-capitals": _HIGH.upper(),
     "higher-than-high": f"{_HIGH}est",
     "not-notified-high": "http://eidas.europa.eu/LoA/NotNotified/high",

@@ -28,6 +28,7 @@ from idp.web.choosing import SHARE, ticked_in
 from idp.web.login_cookies import (
     LOGIN_ID,
     SESSION,
+    STRICT,
     Cookie,
     after_decision,
     chosen_language,
@@ -85,8 +86,8 @@ def judged_page(
     """The page of a login that was judged: the question, or why there is none; or none where an approval counts again."""
     if not decided.judged.instead:
         if decided.decision.blocked and not site.role.short_of(decided):
-            # The page says so before the service hears of it
-            return blocked_page(site, decided, language, kept, now)
+            # The page says so before the service hears of it. Nothing is left that a Strict cookie would open
+            return blocked_page(site, decided, language, [one for one in kept if not one.name.startswith(STRICT)], now)
         if decided.path is DecidedBy.UNASKED:
             return ended_by(site, request, decided, Choice(site.role.release_word(decided.path)), secret, now)
     return asking(site, decided, secret, language, kept)

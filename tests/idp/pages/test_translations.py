@@ -89,7 +89,7 @@ def _said() -> set[str]:
         for each in folder.iterdir()
         if each.name.endswith((".py", ".html"))
     ]
-    return {key for text in sources for key in re.findall(r"\"([a-z]+(?:\.[a-z_]+)*)\"", text)}
+    return {key for text in sources for key in re.findall(r"\"([a-z_]+(?:\.[a-z_]+)*)\"", text)}
 
 
 def test_no_phrase_is_missing_and_none_is_idle() -> None:
