@@ -1,7 +1,8 @@
 """How a register's word about a person's earlier identifier is held against what they were signed in with (decision 0086).
 
 The register says the earlier identifier, and three facts of the person that it knows. Two of these have to agree with the
-facts of the sign-in. Nothing is compared with anything that the broker remembers.
+facts of the sign-in, and a birth date that differs is somebody else's. Nothing is compared with anything that the broker
+remembers.
 """
 
 import unicodedata
@@ -13,6 +14,8 @@ from policies.attributes import Attribute, AttributeName
 from policies.parties import ProviderId
 
 FACTS, ENOUGH = 3, 2
+# The one fact that never changes: a namesake has another
+BIRTHDATE = AttributeName("birthdate")
 
 
 class Confirmation(StrEnum):
@@ -36,9 +39,12 @@ class MatchingRule:
     confirmed_by: Confirmation
 
     def earlier(self, released: Iterable[Attribute]) -> str:
-        """The earlier identifier that counts; "" where none was said, or fewer than two facts agree."""
+        """The earlier identifier that counts; "" where none was said, fewer than two facts agree, or birth dates differ."""
         said = {one.name: one for one in released}
-        agreed = [ours for ours, theirs in self.facts.items() if _spellings(said.get(ours)) & _spellings(said.get(theirs))]
+        sides = {ours: (_spellings(said.get(ours)), _spellings(said.get(theirs))) for ours, theirs in self.facts.items()}
+        agreed = [ours for ours, (here, there) in sides.items() if here & there]
+        if BIRTHDATE not in agreed and all(sides.get(BIRTHDATE, ("",))):
+            return ""
         found = said[self.identifier].value if self.identifier in said else ""
         return found if isinstance(found, str) and len(agreed) >= ENOUGH else ""
 

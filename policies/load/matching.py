@@ -8,7 +8,7 @@ from policies.catalogue import Catalogue
 from policies.errors import Problem
 from policies.forms import AttributeKind
 from policies.load.table import Table, nearest
-from policies.matching import FACTS, Confirmation, MatchingRule
+from policies.matching import BIRTHDATE, FACTS, Confirmation, MatchingRule
 from policies.parties import IdentityProvider, ProviderId, RegisterId, RelyingParty
 from policies.persons import NATURAL_ALONE
 from policies.purposes import SIGN_IN, Purpose
@@ -17,8 +17,10 @@ _FIX = "write [matching] with identifier, provider, confirmed_by and [matching.f
 _FACTS_FIX = "write three lines in [matching.facts], each an attribute of the sign-in and the register's word for it."
 _BY = {one.value: one for one in Confirmation}
 _ONE_TEXT = (AttributeKind.TEXT, AttributeKind.NUMBER)
-# Facts that twins share find the other twin, too
+# Facts that twins share find the other twin, too, and a namesake is told by the birth date
 _TELLS_TWINS = AttributeName("given_name")
+# A number that several people have
+_SHARED = AttributeName("phone_number")
 
 
 def read_matching(purpose: Table) -> MatchingRule | None:
@@ -87,9 +89,11 @@ def _of_register(rule: MatchingRule, register: AttributeRegister, catalogue: Cat
     kinds = catalogue.attributes
     if kinds[rule.identifier].kind not in _ONE_TEXT:
         yield "identifier", "may have several values.", 'give it kind = "text".'
-    if not any(kinds[one].kind is AttributeKind.NUMBER or one == _TELLS_TWINS for one in register.found_by):
-        what = f"{register.register_id} would find the other one of twins."
-        yield "identifier", what, "let [found_by] have person_identifier, or given_name."
+    identified = any(kinds[one].kind is AttributeKind.NUMBER and one != _SHARED for one in register.found_by)
+    if not identified and not (_TELLS_TWINS in register.found_by and BIRTHDATE in rule.facts):
+        what = f"{register.register_id} would find a namesake, or the other one of twins."
+        fix = "let [found_by] have person_identifier, or given_name with birthdate among the facts."
+        yield "identifier", what, fix
 
 
 def _of_facts(purpose: Purpose, rule: MatchingRule, register: AttributeRegister, catalogue: Catalogue) -> _Faults:

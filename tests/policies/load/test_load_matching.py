@@ -51,10 +51,16 @@ def test_a_rule_that_could_say_the_wrong_person_does_not_load(old: str, new: str
     assert any(one.endswith(key) and says in what for one, what in found), found
 
 
-def test_a_register_that_finds_twins_by_what_they_share_does_not_say_who_a_person_was() -> None:
-    shared = REGISTER.replace("person_identifier = ", "nationality = ")
-    purpose = WHOLE.replace('hand_over = ["person_identifier"]', 'hand_over = ["nationality"]')
-    assert any("twins" in one.what for one in problems_of(_made(purpose, shared)))
+def _found_by(name: str, birthdate: str = "birthdate") -> dict[str, bytes]:
+    purpose = WHOLE.replace('hand_over = ["person_identifier"]', f'hand_over = ["{name}"]')
+    purpose = purpose.replace("birthdate = ", f"{birthdate} = ")
+    return _made(purpose, REGISTER.replace("person_identifier = ", f"{name} = "))
+
+
+def test_a_register_that_finds_twins_or_a_namesake_does_not_say_who_a_person_was() -> None:
+    assert load(_found_by("given_name"))
+    for shared in (("nationality",), ("phone_number",), ("given_name", "place_of_birth")):
+        assert any("twins" in one.what for one in problems_of(_found_by(*shared))), shared
 
 
 def test_no_service_has_it() -> None:
@@ -79,3 +85,12 @@ def test_two_of_three_facts_agree_or_nothing_counts(values: dict[str, str], coun
     said = [Attribute(AttributeName(name), EXACT, value) for name, value in {"id": "7", **values}.items()]
     assert rule.earlier(said) == ("7" if counts else "")
     assert not rule.earlier(said[1:])
+
+
+@pytest.mark.parametrize(("registered", "found"), [("1990-01-03", ""), ("1990-01-02", "7"), ("", "7")])
+def test_a_birth_date_that_differs_is_somebody_elses(registered: str, found: str) -> None:
+    facts = {AttributeName(name): AttributeName(f"r_{name}") for name in ("birthdate", "family_name", "email")}
+    rule = MatchingRule(AttributeName("id"), ProviderId("p"), facts, Confirmation.CITIZEN)
+    agreeing = {name: "alike" for ours in ("family_name", "email") for name in (ours, f"r_{ours}")}
+    values = {"id": "7", **agreeing, "birthdate": "1990-01-02", "r_birthdate": registered}
+    assert rule.earlier([Attribute(AttributeName(name), EXACT, value) for name, value in values.items()]) == found
