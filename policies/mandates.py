@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from policies.attributes import Form
+from policies.attributes import EXACT, Form
 from policies.parameters import CURRENCY, PROCEDURE, amount, entries
 
 MAX_PROCEDURES = 100
@@ -112,6 +112,11 @@ def fault_of_power(mandates: Collection[Mandate], on: date, *, told: bool) -> st
         return fault
     alone = [one for one in mandates if one.in_force(on) and not one.joint]
     return "" if any(told or (one.general and one.limit is None) for one in alone) else "mandate_bounds"
+
+
+def tells_bounds(form: Form) -> bool:
+    """Whether whoever gets mandates in this form hears of their bounds, or has them held against what it names."""
+    return form == EXACT or form.name == "may_act"
 
 
 def read_mandates(value: object) -> tuple[Mandate, ...] | None:

@@ -9,8 +9,7 @@ from idp.ledger.leaf import subject_index
 from idp.login.acting import APART, called, check_person
 from idp.login.approvals import Approvals
 from idp.login.eligible import minimum_level, reached
-from idp.login.mandated import RepresentedBy, judged_each, registers_for, represented
-from idp.login.registers import wanted_of
+from idp.login.mandated import RepresentedBy, judged_each, registers_for, represented, with_bounds
 from idp.login.states import Judged
 from idp.login.vouching import Vouching
 from policies.assurance.ladders import said_name
@@ -63,10 +62,9 @@ class CityJudgement:
         registers = registers_for(request, terms.terms, desk) if enough else {}
         named = represented(desk, registers, provider, assertion, party.sphere, now) if registers else ()
         level = purpose.level_of(MANDATE) if MANDATE in purpose.needs else purpose.minimum_assurance
-        told = any(name == MANDATE for name, _, _ in wanted_of(request, party, purpose))
 
         def judged(one: RepresentedBy | None) -> Judged:
-            acts = assertion if one is None else one.acts(assertion, level, on, told=told)
+            acts = assertion if one is None else one.acts(assertion, level, on)
             found = self._judged(request, provider, acts, terms, on, now)
             return replace(found, notice=self.notice(request, found.decision, language))
 
@@ -111,6 +109,8 @@ class CityJudgement:
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
         offered = replace(assertion.offered, loa=loa, kind=assertion.kind)
         decision, ends = self._sources.decided(request, provider, terms, offered, on, now)
+        if acting and named_by:
+            decision = with_bounds(decision, acting.mandates, on)
         return Judged(
             sub=sub,
             loa=loa,

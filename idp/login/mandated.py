@@ -5,7 +5,7 @@ that stands: nothing of the two is ever merged. What one register says of a comp
 another register about the same company.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -20,9 +20,10 @@ from policies.authentication import Assertion, AttributeSource, ServiceRequest
 from policies.bounded import Terms
 from policies.catalogue import COMPANY, MANDATE, OTHER, REPRESENTED
 from policies.errors import AssertionRejected, PersonNotTaken, RegisterAway
-from policies.mandates import fault_of_power
+from policies.mandates import Mandate, fault_of_power, tells_bounds
 from policies.parties import IdentityProvider, RegisterId, Translated
 from policies.persons import PersonKind
+from policies.release import Decision
 
 # What is asked of each one in a list, whatever the service gets: who it is, by which name, and by which mandate
 _NAMES = "legal_name", *(f"{REPRESENTED}{name}" for name in ("family_name", "given_name", "birthdate"))
@@ -41,11 +42,11 @@ class RepresentedBy:
         """The kind of sign-in that it makes."""
         return PersonKind.FOR_LEGAL if self.said.acting_for.kind is PersonKind.LEGAL else PersonKind.FOR_NATURAL
 
-    def acts(self, assertion: Assertion, level: LevelOfAssurance, on: date, *, told: bool) -> Assertion:
+    def acts(self, assertion: Assertion, level: LevelOfAssurance, on: date, *, told: bool = True) -> Assertion:
         """The sign-in of the same person, who acts for this one.
 
         Raises `PersonNotTaken` where the register is not as sure as `level`, and for a mandate that does not hold today, or
-        has bounds of which the service would not be `told`.
+        has bounds of which whoever asks would not be `told`. A city knows that once it has decided: `with_bounds`.
         """
         acting_for, offered = self.said.acting_for, assertion.offered
         if (acting_for.namespace, acting_for.identifier) == (assertion.namespace, assertion.subject):
@@ -62,6 +63,18 @@ class RepresentedBy:
             acting_for=acting_for,
             offered=replace(offered, kind=self.kind, attributes=attributes, sources=sources),
         )
+
+
+def with_bounds(decision: Decision, mandates: Collection[Mandate], on: date) -> Decision:
+    """The same decision, in which the citizen may not leave out a mandate that has bounds.
+
+    Raises `PersonNotTaken` where such a mandate would not go, or in a form that hides its bounds.
+    """
+    if not (fault := fault_of_power(mandates, on, told=False)):
+        return decision
+    if not any(one.name == MANDATE and tells_bounds(one.form) for r in decision.rulings if (one := r.released)):
+        raise PersonNotTaken(fault, "a mandate with bounds of which the service would not be told")
+    return Decision(tuple([replace(r, required=r.required or r.name == MANDATE) for r in decision.rulings]))
 
 
 def registers_for(request: ServiceRequest, terms: Terms, desk: RegisterDesk) -> Mapping[RegisterId, set[AttributeName]]:

@@ -11,7 +11,7 @@ import pytest
 from idp.audit.verify import verify_ledger
 from tests.idp.staging import Lines
 from tests.idp.web.test_registers_http import decision, sources
-from tests.idp.web.visitor import Answer, Visitor
+from tests.idp.web.visitor import Answer, Visitor, query_of
 
 BOTH = 'persons = ["natural", "for_legal"]\n'
 BASIS, SPHERE = 'basis = "public_task"\n', 'sphere = "eu"\n'
@@ -59,6 +59,7 @@ namespace = "storkhaven/companies"
 database = "{database}"
 view = "powers"
 """
+CLAIMS = '{"userinfo":{"mandate":null,"legal_name":null}}'
 MARI = "EE-49002280001"
 GOOD = '{"limit":{"amount":"50","currency":"EUR"},"procedures":["parking-permit"]}'
 COMPANIES = (
@@ -68,6 +69,7 @@ COMPANIES = (
 
 
 def powers(folder: Path, *rows: tuple[str, ...]) -> str:
+    folder.mkdir(exist_ok=True)
     path = folder / "powers.db"
     path.unlink(missing_ok=True)
     with sqlite3.connect(path) as connection:
@@ -80,7 +82,12 @@ def powers(folder: Path, *rows: tuple[str, ...]) -> str:
 
 @contextmanager
 def acting(
-    visitor: Visitor, folder: Path, *rows: tuple[str, ...], persons: str = '"for_legal"', level: str = "high"
+    visitor: Visitor,
+    folder: Path,
+    *rows: tuple[str, ...],
+    persons: str = '"for_legal"',
+    level: str = "high",
+    taken: str = TAKEN.format(form=PROCEDURE),
 ) -> Iterator[Visitor]:
     """A broker whose parking permits are companies', and whose register of powers has these rows."""
     edits = {
@@ -89,7 +96,7 @@ def acting(
             BASIS,
             f"{BASIS}{BOTH}",
             "\n[attributes.email]",
-            TAKEN.format(form=PROCEDURE),
+            taken,
         ),
         "parties/parking.toml": (
             SPHERE,
@@ -208,6 +215,26 @@ def test_whoever_may_act_for_nobody_here_reads_who_can_help(
         assert page.back["error"] == "access_denied"
         assert "Works" not in page.text
     assert [one["check"] for one in logs if one.get("reference") == page.reference and one["event"] == "refused"] == [check]
+
+
+@pytest.mark.spec("issue 33 bad input")
+def test_a_mandate_with_bounds_never_goes_without_them(visitor: Visitor, tmp_path: Path, logs: Lines) -> None:
+    quagga = (*COMPANIES[0][:3], '{"limit":{"amount":"50","currency":"EUR"},"procedures":["dog-licence"]}')
+    optional = TAKEN.replace("required = true\nmust_be_true = true", "required = false", 1)
+    with acting(visitor, tmp_path, quagga, taken=optional.format(form="exact")):
+        page = comes(visitor)
+        assert page.status == 403, "nobody ticked the mandate"
+        asked = visitor.asks(visitor.login(claims=CLAIMS), "demo-ee", "mandate")
+        fields = asked.fields if asked.status == 200 and asked.fields else query_of(asked.onward)
+        page = visitor.returns(visitor.signs_in(fields))
+        assert "mandate" not in page.found("//input[@type='checkbox']/@value"), "the citizen cannot take it out again"
+        leaving = visitor.decides(page)
+        told = json.loads(visitor.userinfo(json.loads(visitor.redeem(leaving.back["code"]).text)["access_token"]).text)
+        assert told["mandate"] == [json.loads(quagga[3])]
+    for form in ("in_force", "limit_at_least(50 EUR)"):
+        with acting(visitor, tmp_path / form[:5], quagga, taken=TAKEN.format(form=form)):
+            assert comes(visitor).status == 403, "the service would not hear for which procedure"
+    assert [one["check"] for one in logs if one["event"] == "refused"] == ["mandate_bounds"] * 3
 
 
 @pytest.mark.spec("issue 33 bad input")
