@@ -57,11 +57,12 @@ class CityJudgement:
         party, purpose = terms.terms.party, terms.terms.purpose
         takes, desk = party.persons & purpose.persons, self._sources.registers
         on = datetime.fromtimestamp(now, tz=UTC).date()
+        needed = minimum_level(request, purpose)
         # No register hears of a sign-in that does not do
-        enough = min(assertion.offered.loa, request.at_most) >= minimum_level(request, purpose)
+        enough = min(assertion.offered.loa, request.at_most) >= needed
         registers = registers_for(request, terms.terms, desk) if enough else {}
         named = represented(desk, registers, provider, assertion, party.sphere, now) if registers else ()
-        level = purpose.level_of(MANDATE) if MANDATE in purpose.needs else purpose.minimum_assurance
+        level = max(needed, purpose.level_of(MANDATE)) if MANDATE in purpose.needs else needed
 
         def judged(one: RepresentedBy | None) -> Judged:
             acts = assertion if one is None else one.acts(assertion, level, on)

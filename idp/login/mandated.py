@@ -43,7 +43,7 @@ class RepresentedBy:
         return PersonKind.FOR_LEGAL if self.said.acting_for.kind is PersonKind.LEGAL else PersonKind.FOR_NATURAL
 
     def acts(self, assertion: Assertion, level: LevelOfAssurance, on: date, *, told: bool = True) -> Assertion:
-        """The sign-in of the same person, who acts for this one.
+        """The sign-in of the same person, who acts for this one: at the lower level of the sign-in's and the register's.
 
         Raises `PersonNotTaken` where the register is not as sure as `level`, and for a mandate that does not hold today, or
         has bounds of which whoever asks would not be `told`. A city knows that once it has decided: `with_bounds`.
@@ -51,7 +51,8 @@ class RepresentedBy:
         acting_for, offered = self.said.acting_for, assertion.offered
         if (acting_for.namespace, acting_for.identifier) == (assertion.namespace, assertion.subject):
             raise PersonNotTaken("represented_person", "a person who would act for themself")
-        if level_of_attribute(self.source.loa, offered.loa) < level:
+        loa = level_of_attribute(self.source.loa, offered.loa)
+        if loa < level:
             raise PersonNotTaken("represented_unsure", f"{self.source.register_id} is not sure enough of it")
         if fault := fault_of_power(acting_for.mandates, on, told=told):
             raise PersonNotTaken(fault, "whoever acts has no power that does")
@@ -61,7 +62,9 @@ class RepresentedBy:
             assertion,
             kind=self.kind,
             acting_for=acting_for,
-            offered=replace(offered, kind=self.kind, attributes=attributes, sources=sources),
+            # A name of the provider's own is about the person alone
+            said=assertion.said if loa == offered.loa else "",
+            offered=replace(offered, loa=loa, kind=self.kind, attributes=attributes, sources=sources),
         )
 
 

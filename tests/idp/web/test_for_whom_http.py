@@ -10,6 +10,7 @@ import pytest
 
 from idp.audit.verify import verify_ledger
 from tests.idp.staging import Lines
+from tests.idp.web.shared_stage import claims_of
 from tests.idp.web.test_registers_http import decision, sources
 from tests.idp.web.visitor import Answer, Visitor, query_of
 
@@ -235,6 +236,19 @@ def test_a_mandate_with_bounds_never_goes_without_them(visitor: Visitor, tmp_pat
         with acting(visitor, tmp_path / form[:5], quagga, taken=TAKEN.format(form=form)):
             assert comes(visitor).status == 403, "the service would not hear for which procedure"
     assert [one["check"] for one in logs if one["event"] == "refused"] == ["mandate_bounds"] * 3
+
+
+@pytest.mark.spec("issue 33 item 3")
+def test_the_service_hears_the_lower_level_of_the_register_and_the_sign_in(visitor: Visitor, tmp_path: Path) -> None:
+    high = "http://eidas.europa.eu/LoA/high"
+    with acting(visitor, tmp_path, COMPANIES[0], level="substantial"):
+        leaving = visitor.decides(comes(visitor))
+        claims = claims_of(json.loads(visitor.redeem(leaving.back["code"]).text)["id_token"])
+        assert (claims["person_kind"], claims["acr"]) == ("for_legal", high.replace("high", "substantial"))
+        essential = json.dumps({"id_token": {"acr": {"essential": True, "values": [high]}}})
+        # One provider alone reaches it: there is nothing to pick
+        page = visitor.returns(visitor.signs_in(query_of(visitor.authorize(claims=essential).onward)))
+        assert (page.status, page.back["error"]) == (403, "access_denied")
 
 
 @pytest.mark.spec("issue 33 bad input")
