@@ -57,7 +57,7 @@ class MatchDesk:
         return WaitingMatch(number, found, purpose if asks else None)
 
     def document(self, number: bytes, act: str) -> bytes:
-        """What an officer signs."""
+        """The text that an officer signs."""
         return jcs({"act": act, "kind": "match", "log": self._origin, "number": number.hex(), "v": 1})
 
     def decide(self, number: bytes, act: str, reason: str, identity: Identity, now: int) -> str:

@@ -1,4 +1,4 @@
-"""What a country's node sent to the city's: the catalogue's names in its encrypted answer, opened as it passes."""
+"""The answer that a country's node sent to the city's: the names in its encrypted answer, opened as it passes."""
 
 import base64
 from collections.abc import Iterator, Sequence

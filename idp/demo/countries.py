@@ -53,7 +53,7 @@ class CountryWalk:
     faults: tuple[str, ...]
 
     def as_json(self) -> dict[str, object]:
-        """What crossed to the city's node, and from there to the service; nothing of a walk that did not end."""
+        """The names that crossed to the city's node, and from there to the service; nothing of a walk that did not end."""
         hops = self.walked.as_json(show_values=False)["hops"] if self.walked else {}
         return {"profile": str(self.land.profile), "person": self.person, "hops": hops}
 

@@ -77,7 +77,7 @@ def pinned_registers(case: Examination) -> Iterator[DoctorFinding]:
 
 
 def _asking(case: Examination, register: AttributeRegister) -> AttributeProvider:
-    """What would ask it. Raises `Misconfigured`."""
+    """The client that would ask it. Raises `Misconfigured`."""
     fetcher, catalogue = Fetcher(demo=case.settings.demo or not case.knows("demo")), case.configuration.catalogue
     if isinstance(register.transport, SignedClaimsService):
         return ClaimsProvider(register=register, catalogue=catalogue, fetcher=fetcher, signer=NoSigner())

@@ -57,7 +57,7 @@ class Instance:
 
     @property
     def log(self) -> Path:
-        """What it writes while it runs."""
+        """The lines that it writes while it runs."""
         return self.folder / "log"
 
     @property

@@ -1,4 +1,4 @@
-"""What national integrations of eIDAS send to services, in messages of our own: Sweden, the Netherlands and Austria.
+"""National integrations of eIDAS, and what they send to services, in messages of our own: Sweden, Netherlands, Austria.
 
 Read from Sweden Connect's eIDAS connector and attribute specification, from maykinmedia/django-digid-eherkenning, and from
 the tests of Go Vocal for the city of Vienna.

@@ -124,7 +124,7 @@ def stage(running: RegisterStage) -> Iterator[RegisterStage]:
 
 
 def _form(page: Answer) -> dict[str, str]:
-    """What the button posts that asks the register."""
+    """The post of the button that asks the register."""
     (form,) = page.tree.xpath("//form[.//input[@name='purpose']]")
     return {str(one.get("name")): str(one.get("value")) for one in form.iterfind(".//input")}
 

@@ -91,7 +91,7 @@ def taking(
 
 
 def decision(visitor: Visitor) -> Mapping[str, Any]:
-    """What the record says of the decision, as the citizen's receipt has it."""
+    """The record's word on the decision, as the citizen's receipt has it."""
     receipt: Mapping[str, Any] = json.loads(visitor.go("GET", "/receipt.json").text)
     found: Mapping[str, Any] = receipt["openings"]["decision"]["content"]
     return found
