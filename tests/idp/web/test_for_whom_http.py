@@ -134,7 +134,7 @@ def test_the_citizen_chooses_for_whom_and_the_login_goes_on_for_that_one(
         assert page.heading == "For whom do you sign in?"
         assert radios(page) == ["Quagga Works", "Okapi Works"], "nobody acts for themself where only companies may"
         assert not page.found("//input[@checked]"), "nobody chooses for them"
-        assert sources(page) == ["From: Register of powers of Storkhaven. It finds you by: Personal identifier"] * 2
+        assert sources(page) == ["From: Register of powers of Storkhaven It finds you by: Personal identifier"] * 2
         for place in ("2", "-1", "x", ""):
             assert chooses(visitor, page, place).status == 400
         assert chooses(visitor, page, "0").found("string(//p[@id='acting'])")[0].startswith("You act for Quagga Works.")

@@ -106,7 +106,7 @@ def sources(page: Answer) -> list[str]:
 def test_a_register_vouches_for_residence_in_a_whole_login(made: Any, visitor: Visitor, tmp_path: Path) -> None:
     with taking(visitor, tmp_path, made(tmp_path)):
         page = visitor.question()
-        assert sources(page) == ["From: Population register of Storkhaven. It finds you by: Personal identifier"]
+        assert sources(page) == ["From: Population register of Storkhaven It finds you by: Personal identifier"]
         assert page.found("//li[@data-name='address']//*[@class='value']//bdi/text()") == ["Yes"]
         leaving = visitor.decides(page)
         said = decision(visitor)
@@ -175,7 +175,7 @@ def test_an_optional_attribute_is_asked_of_a_register_only_if_it_was_ticked(visi
     database = sqlite(tmp_path)
     with taking(visitor, tmp_path, database, *OPTIONAL):
         picker = visitor.authorize()
-        assert sources(picker) == ["From: Population register of Storkhaven. It finds you by: Personal identifier"]
+        assert sources(picker) == ["From: Population register of Storkhaven It finds you by: Personal identifier"]
         page = visitor.question()
         assert page.found("//ul[@class='kept']/li[@data-name='address']/@data-reason") == ["not_asked"]
         login = visitor.login()

@@ -69,7 +69,7 @@ def _ends(visitor: Visitor, logs: Lines, good: Change, bad: Mapping[str, Change]
     answer(good)
     page = _login(visitor)
     assert page.status == 200, [line.get("check") for line in logs]
-    assert sources(page) == ["From: Population register of Storkhaven. It finds you by: Personal identifier"]
+    assert sources(page) == ["From: Population register of Storkhaven It finds you by: Personal identifier"]
     assert page.found("//li[@data-name='address']//*[@class='value']//bdi/text()") == ["Yes"]
     visitor.decides(page)
     assert decision(visitor)["sources"] == [["address", "population"]]
