@@ -18,7 +18,7 @@ FACTS, ENOUGH = 3, 2
 BIRTHDATE = AttributeName("birthdate")
 
 
-class Confirmation(StrEnum):
+class ConfirmedBy(StrEnum):
     """The one without whose confirmation no link counts. The person themself always asks for it."""
 
     CITIZEN = "citizen"
@@ -36,7 +36,7 @@ class MatchingRule:
     identifier: AttributeName
     provider_id: ProviderId
     facts: Mapping[AttributeName, AttributeName]
-    confirmed_by: Confirmation
+    confirmed_by: ConfirmedBy
 
     def earlier(self, released: Iterable[Attribute]) -> str:
         """The earlier identifier that counts; "" where none was said, fewer than two facts agree, or birth dates differ."""

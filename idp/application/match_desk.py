@@ -21,7 +21,7 @@ from idp.login.identity_links import IdentityLinks, WaitingLink
 from idp.ports import Unit
 from idp.store.store import Store
 from policies.errors import NotFound, Replayed
-from policies.matching import Confirmation
+from policies.matching import ConfirmedBy
 from policies.parties import PurposeId
 from policies.purposes import Purpose
 
@@ -53,7 +53,7 @@ class MatchDesk:
             raise ActRefused("no link of this number waits: it is undone, decided, or older than 30 days.") from None
         purpose = self._officers.in_force().purposes.get(PurposeId(found.link.waits))
         rule = purpose.matching if purpose else None
-        asks = rule is not None and rule.confirmed_by is Confirmation.OFFICER
+        asks = rule is not None and rule.confirmed_by is ConfirmedBy.OFFICER
         return WaitingMatch(number, found, purpose if asks else None)
 
     def document(self, number: bytes, act: str) -> bytes:

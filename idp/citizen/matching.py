@@ -21,12 +21,12 @@ from idp.login.sessions import Sessions
 from idp.ports import Commits, Mark, RecordDraft, Unit
 from policies.assurance import LevelOfAssurance
 from policies.errors import NotFound
-from policies.matching import Confirmation
+from policies.matching import ConfirmedBy
 from policies.parties import Tenant
 from policies.purposes import Basis, Purpose
 
 OWN_ACT = "own_act"
-OFFICER = Confirmation.OFFICER
+OFFICER = ConfirmedBy.OFFICER
 
 
 @dataclass(frozen=True, slots=True)

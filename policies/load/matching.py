@@ -8,14 +8,14 @@ from policies.catalogue import Catalogue
 from policies.errors import Problem
 from policies.forms import AttributeKind
 from policies.load.table import Table, nearest
-from policies.matching import BIRTHDATE, FACTS, Confirmation, MatchingRule
+from policies.matching import BIRTHDATE, FACTS, ConfirmedBy, MatchingRule
 from policies.parties import IdentityProvider, ProviderId, RegisterId, RelyingParty
 from policies.persons import NATURAL_ALONE
 from policies.purposes import SIGN_IN, Purpose
 
 _FIX = "write [matching] with identifier, provider, confirmed_by and [matching.facts] (docs/match-a-person.md)."
 _FACTS_FIX = "write three lines in [matching.facts], each an attribute of the sign-in and the register's word for it."
-_BY = {one.value: one for one in Confirmation}
+_BY = {one.value: one for one in ConfirmedBy}
 _ONE_TEXT = (AttributeKind.TEXT, AttributeKind.NUMBER)
 # Facts that twins share find the other twin, too, and a namesake is told by the birth date
 _TELLS_TWINS = AttributeName("given_name")
@@ -35,7 +35,7 @@ def read_matching(purpose: Table) -> MatchingRule | None:
         identifier=AttributeName(table.text("identifier", _FIX)),
         provider_id=ProviderId(table.text("provider", 'write provider = "ID": whose identifiers the register gives.')),
         facts=facts,
-        confirmed_by=table.choice("confirmed_by", _BY, Confirmation.OFFICER),
+        confirmed_by=table.choice("confirmed_by", _BY, ConfirmedBy.OFFICER),
     )
     if len({*facts, *facts.values()}) != 2 * FACTS:
         table.problem("facts", f"has {len(facts)} facts, and three different ones are compared.", _FACTS_FIX)

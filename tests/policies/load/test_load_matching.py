@@ -5,7 +5,7 @@ import pytest
 from idp.changes.guard import requirements
 from policies.attributes import EXACT, Attribute, AttributeName
 from policies.load import load
-from policies.matching import Confirmation, MatchingRule
+from policies.matching import ConfirmedBy, MatchingRule
 from policies.parties import ProviderId, PurposeId
 from tests.idp.web.test_matching_register import CATALOGUE, PURPOSE, REGISTER, RULE
 from tests.policies.load.files import OWN, files, problems_of
@@ -24,7 +24,7 @@ def test_a_rule_is_read_and_waits_for_a_second_person() -> None:
     rule = configuration.purposes[PurposeId("known-again")].matching
     assert rule is not None
     assert (rule.identifier, rule.provider_id) == ("earlier_identifier", "demo-ee")
-    assert rule.confirmed_by is Confirmation.CITIZEN
+    assert rule.confirmed_by is ConfirmedBy.CITIZEN
     (need,) = requirements(load(files()), configuration, four_eyes=True, wider=(), settings=())
     assert "purpose known-again is new." in need.why
 
@@ -81,7 +81,7 @@ def test_no_service_has_it() -> None:
 )
 def test_two_of_three_facts_agree_or_nothing_counts(values: dict[str, str], counts: bool) -> None:  # noqa: FBT001
     facts = {AttributeName(name): AttributeName(f"r{name}") for name in "nbp"}
-    rule = MatchingRule(AttributeName("id"), ProviderId("p"), facts, Confirmation.CITIZEN)
+    rule = MatchingRule(AttributeName("id"), ProviderId("p"), facts, ConfirmedBy.CITIZEN)
     said = [Attribute(AttributeName(name), EXACT, value) for name, value in {"id": "7", **values}.items()]
     assert rule.earlier(said) == ("7" if counts else "")
     assert not rule.earlier(said[1:])
@@ -90,7 +90,7 @@ def test_two_of_three_facts_agree_or_nothing_counts(values: dict[str, str], coun
 @pytest.mark.parametrize(("registered", "found"), [("1990-01-03", ""), ("1990-01-02", "7"), ("", "7")])
 def test_a_birth_date_that_differs_is_somebody_elses(registered: str, found: str) -> None:
     facts = {AttributeName(name): AttributeName(f"r_{name}") for name in ("birthdate", "family_name", "email")}
-    rule = MatchingRule(AttributeName("id"), ProviderId("p"), facts, Confirmation.CITIZEN)
+    rule = MatchingRule(AttributeName("id"), ProviderId("p"), facts, ConfirmedBy.CITIZEN)
     agreeing = {name: "alike" for ours in ("family_name", "email") for name in (ours, f"r_{ours}")}
     values = {"id": "7", **agreeing, "birthdate": "1990-01-02", "r_birthdate": registered}
     assert rule.earlier([Attribute(AttributeName(name), EXACT, value) for name, value in values.items()]) == found
