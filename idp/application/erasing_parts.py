@@ -1,7 +1,7 @@
 """Ends a person's sessions and remembered approvals in a running broker, when they are erased."""
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from idp.changes.history import History
 from idp.citizen.erasing import EraseDue, Erasing, Uses
@@ -35,6 +35,14 @@ class LiveTraces:
         """`Beside.end_sessions`."""
         sessions = self._site().logouts.sessions
         sessions.end(sessions.stored.all_of_person(sessions.of_index(subject)), now)
+
+    def linked(self, subject: bytes, now: int) -> Sequence[bytes]:
+        """`Beside.linked`."""
+        return self._approvals.links.newer(subject, now)
+
+    def end_linked(self, linked: Sequence[bytes], now: int) -> None:
+        """`Beside.end_linked`."""
+        self._site().citizen.matching.end_all(linked, now)
 
     def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:
         """`Beside.approvals`."""

@@ -46,6 +46,12 @@ class LiveThings(Protocol):
     def end_sessions(self, subject: bytes, now: int) -> None:
         """End every session of the person, and tell the services."""
 
+    def linked(self, subject: bytes, now: int) -> Sequence[bytes]:
+        """The new identities that services know by this one's name."""
+
+    def end_linked(self, linked: Sequence[bytes], now: int) -> None:
+        """End their sessions, and what was issued to them under that name."""
+
     def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:
         """The digests of approvals that may be remembered: for these uses, and for all that are registered."""
 
@@ -119,7 +125,9 @@ class EraseDue:
         return Done(len(cleared), sum(one.leaves for one in cleared), scrubbed=scrubbed)
 
     def _cleared(self, one: PendingErasure, now: int) -> Cleared | None:
+        linked = self._beside.linked(one.subject, now)
         self._beside.end_sessions(one.subject, now)
+        self._beside.end_linked(linked, now)
 
         def traces(found: Records) -> Traces:
             uses, logins, moment = set[tuple[str, str]](), set[tuple[str, str]](), now
@@ -149,6 +157,7 @@ class EraseDue:
             self._needles[one.erasure] = cleared.needles
             # Again: of a sign-in that came between
             self._beside.end_sessions(one.subject, now)
+            self._beside.end_linked(linked, now)
         return cleared
 
     def _opened(self, row: object, compartment: str) -> dict[str, object]:

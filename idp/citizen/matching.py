@@ -5,6 +5,7 @@ identity as the earlier one. The undo ends more: all that was issued to the new 
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from idp.citizen.erasures import Erasures
@@ -18,7 +19,7 @@ from idp.login.ended_persons import ended_row
 from idp.login.finish import commit_fresh
 from idp.login.identity_links import IdentityLink, IdentityLinks, LinkEnd
 from idp.login.sessions import Sessions
-from idp.ports import Commits, Mark, RecordDraft, Unit
+from idp.ports import Commits, Mark, ParkedRow, RecordDraft, Unit
 from policies.assurance import LevelOfAssurance
 from policies.errors import NotFound
 from policies.matching import ConfirmedBy
@@ -79,8 +80,9 @@ class Matching:
         # Each visit links once
         once = Mark(OWN_ACT, hashlib.sha256(framed(LINK.encode(), visit.name)).digest(), visit.end)
         rows = self.links.made(ends[0], ends[1], draft.record, seen, now, waits)
-        commit_fresh(self.commits, Unit(tenant=self.tenant, marks=(once,), record=draft, approvals=rows))
+        # First: no link counts that the record of the new identity does not have
         self._recorded(link_record(kind, visit.subject, draft.record.hex(), visit.loa, now, under))
+        commit_fresh(self.commits, Unit(tenant=self.tenant, marks=(once,), record=draft, approvals=rows))
 
     def undo(self, visit: OwnPageVisit, record: str, now: int) -> None:
         """Undo the link of this record (hex), from either side. Raises `NotFound`, `Replayed`."""
@@ -94,14 +96,25 @@ class Matching:
         back = self.links.to_new(link.other, now)
         draft = link_record(UNLINK, link.other, record, back.loa if back else link.loa, now)
         rows = self.links.undone(new, link, now)
-        commit_fresh(self.commits, Unit(tenant=self.tenant, record=draft, approvals=rows))
+        # Somebody else may sit there, and hold what a service was given. First: after a crash the link stands, and its undo
+        others = [new, *self.links.newer(new, now)]
+        self.end_all(others, now)
+        ended = self._ended(others, now)
+        commit_fresh(self.commits, Unit(tenant=self.tenant, record=draft, approvals=rows, parked=ended))
         self._recorded(link_record(UNLINK, new, record, link.loa, now))
-        # Somebody else may sit there, and hold what a service was given. Twice: for what was decided before, and came late
-        for subject in [new, *self.links.newer(new, now)] * 2:
+        # Again, twice: for what was decided before, and came late
+        self.end_all(others * 2, now)
+
+    def end_all(self, subjects: Sequence[bytes], now: int) -> None:
+        """End the sessions of these identities, and all that was issued to them: services know them by another's name."""
+        for subject in subjects:
             self.sessions.end(self.sessions.stored.all_of_person(self.sessions.of_index(subject)), now)
-            ended = tuple(ended_row(service, sub, now) for service, sub in self.histories.issued(subject, now))
-            if ended:
+            if ended := self._ended((subject,), now):
                 self.commits.commit(Unit(tenant=self.tenant, parked=ended))
+
+    def _ended(self, subjects: Sequence[bytes], now: int) -> tuple[ParkedRow, ...]:
+        issued = {each for subject in subjects for each in self.histories.issued(subject, now)}
+        return tuple(ended_row(service, sub, now) for service, sub in issued)
 
     def _recorded(self, draft: RecordDraft) -> None:
         self.commits.commit(Unit(tenant=self.tenant, record=draft))

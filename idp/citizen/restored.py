@@ -46,6 +46,13 @@ class Restored:
     def end_sessions(self, subject: bytes, now: int) -> None:
         """`LiveThings.end_sessions`."""
 
+    def linked(self, subject: bytes, now: int) -> Sequence[bytes]:  # noqa: ARG002 - a backup has no links
+        """`LiveThings.linked`."""
+        return ()
+
+    def end_linked(self, linked: Sequence[bytes], now: int) -> None:
+        """`LiveThings.end_linked`."""
+
     def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:
         """`LiveThings.approvals`."""
         for service, purpose in uses:

@@ -9,7 +9,7 @@ officer counts for nothing. A third row, which its number finds, says to them wh
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from os import urandom
 from typing import TypeVar
@@ -161,9 +161,9 @@ class IdentityLinks:
         return frozenset(link.other for link, _ in self._chain(subject, now))
 
     def newer(self, subject: bytes, now: int) -> list[bytes]:
-        """The keyed indexes of the identities that are linked to one, and to those."""
+        """The keyed indexes of the identities that are linked to one, and to those, as far as rows open."""
         found = [subject]
-        while len(found) <= LONGEST_CHAIN and (link := self.to_new(found[-1], now)):
+        while len(found) <= LONGEST_CHAIN and (link := self._opening(self.to_new, found[-1], now)):
             found.append(link.other)
         return found[1:]
 
@@ -209,13 +209,19 @@ class IdentityLinks:
         return ApprovalRows(tuple(ApprovalRow(one, b"", now) for one in digests), self._as_read(link.other))
 
     def digests(self, subject: bytes, now: int = 0) -> list[bytes]:
-        """The digests of all rows that have anything of a person, for their erasure."""
+        """The digests of all rows that have anything of a person, for their erasure: a damaged one holds nothing up."""
         found = [self._digest(key, subject) for key in (self._to_earlier, self._to_new)]
-        if link := self.to_earlier(subject, now):
+        if link := self._opening(self.to_earlier, subject, now):
             found += [self._digest(self._to_new, link.other), self._digest(self._to_number, link.record)]
-        if link := self.to_new(subject, now):
+        if link := self._opening(self.to_new, subject, now):
             found += [self._digest(self._to_earlier, link.other), self._digest(self._to_number, link.record)]
         return found
+
+    def _opening(self, side: Callable[[bytes, int], IdentityLink | None], subject: bytes, now: int) -> IdentityLink | None:
+        try:
+            return side(subject, now)
+        except AssertionRejected:
+            return None
 
     def _digest(self, key: bytes, subject: bytes) -> bytes:
         return mac(key, framed(self._tenant.encode(), subject))

@@ -1,7 +1,7 @@
 """Erasures: who may ask and withdraw, what is on record, and what is done when they are due."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,6 +43,12 @@ class Live:
 
     def end_sessions(self, subject: bytes, now: int) -> None:
         self.ended.append((subject, now))
+
+    def linked(self, subject: bytes, now: int) -> Sequence[bytes]:  # noqa: ARG002 - nobody is linked
+        return ()
+
+    def end_linked(self, linked: Sequence[bytes], now: int) -> None:  # noqa: ARG002 - nobody is linked
+        assert not linked
 
     def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:
         self.asked.append(uses)

@@ -104,6 +104,16 @@ def test_a_row_of_another_person_opens_for_nobody(links: IdentityLinks, store: S
     assert all(value not in bytes(row.content) for row in rows.written for value in (b"EE-1", b"EE-2", b"demo/EE"))
 
 
+@pytest.mark.spec("issue 33 item 7: a row that somebody wrote to the database")
+def test_a_damaged_row_holds_up_no_erasure(links: IdentityLinks, store: Store) -> None:
+    rows = _made(links, SECOND, FIRST, HIGH)
+    damaged = tuple(replace(row, content=row.content[:-1] + b"!!") for row in rows.written)
+    store.commit(Unit(TENANT, approvals=ApprovalRows(damaged)))
+    for identity, row in zip((SECOND, FIRST), damaged, strict=True):
+        assert row.digest in links.digests(_index(identity))
+        assert links.newer(_index(identity), NOW) == []
+
+
 @pytest.mark.spec("issue 33 item 7: a confirmation by an officer")
 def test_a_link_that_waits_counts_for_nothing_and_ends_after_thirty_days(links: IdentityLinks, store: Store) -> None:
     number = b"n" * 16

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from idp.audit.verify_records import verify_records
 from idp.citizen.erasures import Erasures, SignIn
 from idp.ledger.leaf import subject_index
+from idp.ports import ENDED
 from idp.store import tables
 from policies.assurance import LevelOfAssurance
 from tests.idp.staging import Clock, opened
@@ -46,7 +47,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedStage]:
 
 @pytest.fixture
 def stage(running: SharedStage) -> Iterator[SharedStage]:
-    yield from emptied(running)
+    for found in emptied(running):
+        # The clock stands: in a second in which another test ended all, nothing would be issued
+        with found.application.store.engine.begin() as connection:
+            connection.execute(delete(tables.parked).where(tables.parked.c.kind == ENDED))
+        yield found
 
 
 def _enters(member: Member, provider: str = NEW, citizen: str = "mari", **fields: str) -> Answer:
@@ -181,11 +186,15 @@ def test_a_link_dies_with_the_erasure_of_either_side(stage: SharedStage, side: s
     engine, keys, tenant = stage.application.store.engine, stage.application.keys, stage.application.settings.tenant
     long_ago, country = stage.clock() - 20 * 24 * 3600, side[-2:].upper()
     mari = subject_index(keys.index, tenant, f"demo/{country}", "EE-49002280001")
-    with Member(stage) as member:
+    with Member(stage) as member, Member(stage) as taken:
         record = _field(_link(member), "record")
+        token = json.loads(taken.tokens("desk", taken.signs_in_for("desk")).text)["access_token"]
+        assert taken.userinfo(token).status == 200
     Erasures(engine=engine, tenant=tenant, keys=keys.ledger).ask(SignIn(mari, LevelOfAssurance.HIGH, long_ago), long_ago)
     assert stage.application.erasing is not None
     stage.application.erasing.begin()
+    with Member(stage) as taken:
+        assert taken.userinfo(token).status == 401, "it has the name that services know the earlier identity by"
     with stage.application.store.engine.connect() as connection:
         assert not connection.scalars(select(tables.approvals.c.digest)).all()
     for provider in (OLD, NEW):
