@@ -103,6 +103,7 @@ class LinkShown:
     """A link of this identity to an `earlier` or a `new` one, of which `country` is. `record` is what its undo posts.
 
     `side` is `waits` or `claims` while an officer has to confirm it: then `record` is the number that they need.
+    It is "" where links count for nothing (`matching = false`): nothing but the undo is left.
     """
 
     side: str

@@ -167,14 +167,16 @@ def _match(site: CitySite, visit: OwnPageVisit, earlier: OwnPageVisit | None, wo
     """The part of the page about an earlier identity; None where there is no link and none can be made."""
     matching, now, country = site.citizen.matching, site.clock(), wording.language.country
     sides = zip(("earlier", "new"), matching.standing(visit, now), strict=True)
-    shown = [(WAITING[side] if link.waits else side, link) for side, link in sides if link]
+    on = matching.links.enabled
+    shown = [((WAITING[side] if link.waits else side) if on else "", link) for side, link in sides if link]
     links = tuple(
         LinkShown(side, country(link.country), wording.moment(link.made), link.record.hex()) for side, link in shown
     )
-    if not links and not matching.links.enabled:
+    # Whoever has an earlier identity gets no second one, also where the sign-in is below the level that shows it
+    may = on and matching.links.to_earlier(visit.subject, now) is None
+    if not links and not may:
         return None
     purposes = site.role.configuration.purposes
-    may = matching.links.enabled and not (links and links[0].side in ("earlier", WAITING["earlier"]))
     asking = [one for one in purposes.values() if may and one.matching is not None and one.takes(visit.country)]
     said = purposes.get(earlier.purpose_id) if earlier else None
     return MatchView(

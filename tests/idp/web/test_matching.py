@@ -152,8 +152,21 @@ def test_no_weaker_sign_in_is_linked_to_a_stronger_one_and_none_speaks_for_a_lin
         login = weak.login(client_id="desk", scope="openid purpose:desk")
         answer = weak.returns(weak.signs_in(weak.asked(login, NEW)))
         assert (answer.status, "strong" in answer.heading) == (403, True), answer.heading
+        page = _enters(weak)
+        assert not page.found("//input[@name='record' or @name='beside']"), "neither shown, nor is a second one offered"
     with Member(stage) as member:
         _undo(member, _enters(member))
+
+
+@pytest.mark.spec("issue 33 item 7")
+def test_where_links_do_not_count_the_page_says_of_none_that_it_counts(stage: SharedStage, tmp_path: Path) -> None:
+    off = {"ciconia.toml": ("matching = true\n", "matching = false\n")}
+    with Member(stage) as member:
+        assert "services know you by your earlier identity" in _link(member).text
+    with stage.other_broker(tmp_path / "off", off) as port, Member(stage, port=port) as member:
+        page = _enters(member)
+        assert "services know you by your earlier identity" not in page.text
+        assert "The link of two identities was undone." in _undo(member, page).text
 
 
 @pytest.mark.spec("issue 33 item 7: account takeover by a namesake, replay, one browser")
