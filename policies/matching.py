@@ -1,8 +1,8 @@
 """How a register's word about a person's earlier identifier is held against what they were signed in with (decision 0086).
 
 The register says the earlier identifier, and three facts of the person that it knows. Two of these have to agree with the
-facts of the sign-in, and a birth date that differs is somebody else's. Nothing is compared with anything that the broker
-remembers.
+facts of the sign-in, and the birth date is one of them wherever the rule names it.
+Nothing is compared with anything that the broker remembers.
 """
 
 import unicodedata
@@ -39,11 +39,10 @@ class MatchingRule:
     confirmed_by: ConfirmedBy
 
     def earlier(self, released: Iterable[Attribute]) -> str:
-        """The earlier identifier that counts; "" where none was said, fewer than two facts agree, or birth dates differ."""
+        """The earlier identifier that counts; "" where none was said, or too few facts agree: two, and the birth date."""
         said = {one.name: one for one in released}
-        sides = {ours: (_spellings(said.get(ours)), _spellings(said.get(theirs))) for ours, theirs in self.facts.items()}
-        agreed = [ours for ours, (here, there) in sides.items() if here & there]
-        if BIRTHDATE not in agreed and all(sides.get(BIRTHDATE, ("",))):
+        agreed = [ours for ours, theirs in self.facts.items() if _spellings(said.get(ours)) & _spellings(said.get(theirs))]
+        if BIRTHDATE in self.facts and BIRTHDATE not in agreed:
             return ""
         found = said[self.identifier].value if self.identifier in said else ""
         return found if isinstance(found, str) and len(agreed) >= ENOUGH else ""
