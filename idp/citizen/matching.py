@@ -61,8 +61,7 @@ class Matching:
             return False
         if any(one.loa < self.erasures.highest(one.subject) for one in (visit, earlier)):
             return False
-        taken = self.links.to_earlier(visit.subject, now) or self.links.to_new(earlier.subject, now)
-        return not taken and visit.subject not in self.links.linked(earlier.subject, now)
+        return self.links.may_join(visit.subject, earlier.subject, now)
 
     def link(self, visit: OwnPageVisit, earlier: OwnPageVisit, under: Purpose | None, now: int) -> None:
         """Link them, `under` the purpose of the register that was asked. The record has it.

@@ -167,6 +167,13 @@ class IdentityLinks:
             found.append(link.other)
         return found[1:]
 
+    def may_join(self, new: bytes, earlier: bytes, now: int) -> bool:
+        """Whether a link of two identities is one of a chain that a sign-in follows to its end, and makes no circle."""
+        if self.to_earlier(new, now) or self.to_new(earlier, now):
+            return False
+        before, after = self.linked(earlier, now), self.newer(new, now)
+        return new not in before and len(after) + 1 + len(before) <= LONGEST_CHAIN
+
     def made(
         self, new: LinkEnd, earlier: LinkEnd, record: bytes, seen: LevelOfAssurance, now: int, waits: str = ""
     ) -> ApprovalRows:

@@ -1,10 +1,11 @@
 """Links of identities in a real database: chains, levels, and what nobody may change (`idp.login.identity_links`)."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from idp.login.identity_links import WAITING, IdentityLinks, LinkedIdentity, LinkEnd
+from idp.login.identity_links import LONGEST_CHAIN, WAITING, IdentityLinks, LinkedIdentity, LinkEnd
 from idp.ports import ApprovalRows, Unit
 from idp.store.store import Store
 from policies.assurance import LevelOfAssurance
@@ -71,6 +72,26 @@ def test_whoever_acts_and_whatever_is_no_person_goes_by_its_own(
 ) -> None:
     store.commit(Unit(TENANT, approvals=_made(links, THIRD, FIRST, HIGH)))
     assert _known(links, kind=kind) == (THIRD, HIGH)
+
+
+@pytest.mark.spec("issue 33 item 7")
+def test_a_link_back_and_a_ninth_in_a_row_are_refused(links: IdentityLinks, store: Store) -> None:
+    people = [replace(FIRST, identifier=f"EE-{number}") for number in range(LONGEST_CHAIN + 2)]
+    indexes = [_index(one) for one in people]
+    for earlier, new in pairwise(people[:LONGEST_CHAIN]):
+        assert links.may_join(_index(new), _index(earlier), NOW)
+        store.commit(Unit(TENANT, approvals=_made(links, new, earlier, HIGH)))
+    assert not links.may_join(indexes[0], indexes[LONGEST_CHAIN - 1], NOW), "a circle"
+    store.commit(Unit(TENANT, approvals=_made(links, people[-1], people[-2], HIGH)))
+    assert not links.may_join(indexes[-2], indexes[-3], NOW), "a ninth"
+
+
+@pytest.mark.spec("issue 33 item 7: undo races")
+def test_two_links_of_one_moment_there_and_back_change_nobody(links: IdentityLinks, store: Store) -> None:
+    there, back = _made(links, THIRD, FIRST, HIGH), _made(links, FIRST, THIRD, HIGH)
+    store.commit(Unit(TENANT, approvals=there))
+    store.commit(Unit(TENANT, approvals=back))
+    assert _known(links) == (THIRD, HIGH)
 
 
 @pytest.mark.spec("issue 33 item 7: undo races")
