@@ -114,9 +114,13 @@ def fault_of_power(mandates: Collection[Mandate], on: date, *, told: bool) -> st
     return "" if any(told or (one.general and one.limit is None) for one in alone) else "mandate_bounds"
 
 
-def tells_bounds(form: Form) -> bool:
-    """Whether whoever gets mandates in this form hears of their bounds, or has them held against what it names."""
-    return form == EXACT or form.name == "may_act"
+def tells_bounds(form: Form, mandates: Collection[Mandate], on: date) -> bool:
+    """Whether whoever gets mandates in this form hears of their bounds, or has them held against what it names.
+
+    A limit is all that bounds a general mandate, and `limit_at_least` asks for it.
+    """
+    general = all(one.general and not one.joint for one in mandates if one.in_force(on))
+    return form == EXACT or form.name == "may_act" or (form.name == "limit_at_least" and general)
 
 
 def read_mandates(value: object) -> tuple[Mandate, ...] | None:

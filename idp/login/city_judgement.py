@@ -17,6 +17,7 @@ from policies.authentication import Assertion, ServiceRequest
 from policies.bounded import Bounded
 from policies.catalogue import MANDATE
 from policies.errors import AssertionRejected, AssuranceTooLow, OtherPerson
+from policies.mandates import read_mandates
 from policies.notice import notice_hash
 from policies.parties import IdentityProvider, SubjectNamespace, Tenant
 from policies.persons import ActingFor, PersonKind
@@ -110,8 +111,9 @@ class CityJudgement:
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
         offered = replace(assertion.offered, loa=loa, kind=assertion.kind)
         decision, ends = self._sources.decided(request, provider, terms, offered, on, now)
-        if acting and named_by:
-            decision = with_bounds(decision, acting.mandates, on)
+        powers = acting.mandates if acting and named_by else read_mandates(values.get(MANDATE)) or ()
+        if acting and (named_by or powers):
+            decision = with_bounds(decision, powers, on)
         return Judged(
             sub=sub,
             loa=loa,

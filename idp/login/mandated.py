@@ -75,7 +75,9 @@ def with_bounds(decision: Decision, mandates: Collection[Mandate], on: date) -> 
     """
     if not (fault := fault_of_power(mandates, on, told=False)):
         return decision
-    if not any(one.name == MANDATE and tells_bounds(one.form) for r in decision.rulings if (one := r.released)):
+    if not any(
+        one.name == MANDATE and tells_bounds(one.form, mandates, on) for r in decision.rulings if (one := r.released)
+    ):
         raise PersonNotTaken(fault, "a mandate with bounds of which the service would not be told")
     return Decision(tuple([replace(r, required=r.required or r.name == MANDATE) for r in decision.rulings]))
 

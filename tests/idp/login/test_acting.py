@@ -74,6 +74,27 @@ def test_a_mandate_that_does_goes_as_a_yes() -> None:
     assert decided.judged.acting_for == "Works"
 
 
+LIMITED = '{"general":true,"limit":{"amount":"100","currency":"EUR"}}'
+
+
+@pytest.mark.parametrize(
+    ("form", "does", "does_not"),
+    [("in_force", '{"general":true}', LIMITED), ("limit_at_least(100 EUR)", LIMITED, GOOD)],
+)
+def test_no_service_takes_a_mandate_for_a_power_without_its_bounds(form: str, does: str, does_not: str) -> None:
+    need = NEED.replace("may_act(permits,100 EUR)", form)
+    found = House(
+        Watched(),
+        resident_parking=(*PURPOSE[:3], f"{need}[attributes.email]"),
+        parking=PARTY,
+        demo_ee=('country = "EE"\n', f'country = "EE"\n{BOTH}'),
+    )
+    assert comes(found, does).judged.acting_for == "Works"
+    with pytest.raises(PersonNotTaken) as refused:
+        comes(found, does_not)
+    assert refused.value.check == "mandate_bounds"
+
+
 def test_what_was_approved_for_oneself_never_counts_for_a_company() -> None:
     found = house()
     own = comes(found, acting_for=None)
