@@ -198,7 +198,8 @@ def test_their_signatures_hold_by_our_keys_over_their_signed_info(files: Mapping
         root = tree(octets) if path.startswith("interop/") and path.endswith(".xml") else None
         for signature in [] if root is None else root.iter(SIGNATURE):
             info = signature[0]
-            algorithm = ALGORITHMS.get(said(info, "SignatureMethod"))
+            # Of SHA-1, which one pinned peer of STORK may have, their keys have 512 bits
+            algorithm = None if "sha1" in said(info, "SignatureMethod") else ALGORITHMS.get(said(info, "SignatureMethod"))
             exclusive = said(info, "CanonicalizationMethod") == EXC_C14N
             # lxml canonicalises inclusively what is a document of its own; keys of 512 bits are none
             if algorithm is None or not (exclusive or signature is root) or "aleksey" in path:
