@@ -66,7 +66,6 @@ class RegisterAnswer:
     issuer: str
     loa: LevelOfAssurance
     attributes: Mapping[AttributeName, Value] = field(repr=False)
-    answer_id: str
     issued_at: int
     ends: int
     represented: tuple[Represented, ...] = field(default=(), repr=False)

@@ -70,7 +70,6 @@ class RegisterJudge:
             issuer=self._register.issuer,
             loa=self._register.loa,
             attributes=values[0],
-            answer_id=answer_id,
             issued_at=issued_at,
             ends=ends,
             represented=represented,

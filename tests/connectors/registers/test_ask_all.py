@@ -28,7 +28,7 @@ class Asked:
     def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
         assert deadline <= time.monotonic() + self.register.seconds
         values = self._answer()
-        return RegisterAnswer(self.register.register_id, "urn:it", LevelOfAssurance.HIGH, values, query.query_id, 0, 1)
+        return RegisterAnswer(self.register.register_id, "urn:it", LevelOfAssurance.HIGH, values, 0, 1)
 
 
 def _outcome(answer: Callable[[], dict[AttributeName, Value]], seconds: float = 5.0) -> object:
@@ -93,6 +93,6 @@ def test_an_attribute_that_was_not_asked_refuses_the_whole_answer() -> None:
 
 def test_a_question_and_an_answer_show_no_value() -> None:
     query = asked({ADDRESS: SECRET}, [GENDER], 0)
-    answer = RegisterAnswer(RegisterId("it"), "urn:it", LevelOfAssurance.LOW, {ADDRESS: SECRET}, "id", 0, 1)
+    answer = RegisterAnswer(RegisterId("it"), "urn:it", LevelOfAssurance.LOW, {ADDRESS: SECRET}, 0, 1)
     assert SECRET not in repr(query) + repr(answer)
     assert query.query_id != asked({}, [], 0).query_id
