@@ -242,7 +242,8 @@ class _Terms:
             return Reason.REGISTER_AWAY
         if source is not None and not source.register_id:
             return Reason.REGISTER_NOT_ASKED
-        there = name in offered.attributes or name in offered.affirmed
+        # An answer of yes is the sign-in's own word, and no register's
+        there = name in offered.attributes or (source is None and name in offered.affirmed)
         if not there or (source.register_id if source else SIGN_IN) not in need.sources:
             sign_in = need.sources == (SIGN_IN,) or (source is None and SIGN_IN in need.sources)
             return Reason.NOT_AVAILABLE if sign_in else Reason.NOT_IN_REGISTER

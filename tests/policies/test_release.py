@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from policies.attributes import EXACT, Attribute, AttributeName, Form, Value
-from policies.authentication import AskedAttribute
+from policies.authentication import AskedAttribute, AttributeSource
 from policies.errors import ReleaseDenied
-from policies.parties import Source
-from policies.release import Decision, Ruling, RulingOutcome, choose, decide, short_of
+from policies.parties import RegisterId, Source
+from policies.release import Decision, Reason, Ruling, RulingOutcome, choose, decide, short_of
 from tests.policies.parts import HOME, ON, PARTY_FILE, PURPOSE_FILE, asked, form, offered, party, purpose
 
 BIRTHDATE, EMAIL, ADDRESS = AttributeName("birthdate"), AttributeName("email"), AttributeName("address")
@@ -45,6 +45,11 @@ def test_what_a_source_affirmed_answers_that_question_alone(needed: str, value: 
     yes = replace(offered(), affirmed={BIRTHDATE: form("age_over(18)")})
     ruling = one(decide(asked(birthdate="exact"), purpose(birthdate=needed), party(birthdate="exact"), yes, ON))
     assert (ruling.released.value if ruling.released else None) == value
+    register = replace(yes, sources={BIRTHDATE: AttributeSource(RegisterId("residents"), yes.loa)})
+    needs = purpose(birthdate=needed)
+    only = replace(needs, needs={BIRTHDATE: replace(needs.needs[BIRTHDATE], sources=(RegisterId("residents"),))})
+    silent = one(decide(asked(birthdate="exact"), only, party(birthdate="exact"), register, ON))
+    assert (silent.released, silent.reason) == (None, Reason.NOT_IN_REGISTER), "the register has not said it"
     known = replace(yes, attributes={BIRTHDATE: "2020-04-01"})
     young = one(decide(asked(birthdate="exact"), purpose(birthdate="age_over(18)"), party(birthdate="exact"), known, ON))
     assert young.released is not None

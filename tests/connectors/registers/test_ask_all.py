@@ -25,7 +25,7 @@ class Asked:
         self.register = replace(register(""), register_id=RegisterId(name), seconds=seconds)
         self._answer = answer
 
-    def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:
+    def ask(self, query: RegisterQuery, deadline: float) -> RegisterAnswer:  # noqa: ARG002
         assert deadline <= time.monotonic() + self.register.seconds
         values = self._answer()
         return RegisterAnswer(self.register.register_id, "urn:it", LevelOfAssurance.HIGH, values, 0, 1)
