@@ -1,7 +1,8 @@
-"""Links two identities of one person, who signed in with both in one browser, and undoes it (decision 0086).
+"""Links two identities of one person, and undoes it (decision 0086): by sign-ins with both, or by a register's word.
 
-The link is a record under each identity, and one row from each side. It counts at once: from then on services know the new
-identity as the earlier one. The undo ends more: all that was issued to the new identity, and its sessions.
+The link is a record under each identity, and one row from each side. It counts at once, or once an officer confirmed it:
+from then on services know the new identity as the earlier one. The undo ends more: all that was issued to the new identity,
+and its sessions.
 """
 
 import hashlib
@@ -95,7 +96,7 @@ class Matching:
         back = self.links.to_new(link.other, now)
         draft = link_record(UNLINK, link.other, record, back.loa if back else link.loa, now)
         rows = self.links.undone(new, link, now)
-        # Somebody else may sit there, and hold what a service was given. First: after a crash the link stands, and its undo
+        # Somebody else may sit there, and hold what a service was given. First: a crash here leaves the link and its undo
         others = [new, *self.links.newer(new, now)]
         self.end_all(others, now)
         ended = self._ended(others, now)
