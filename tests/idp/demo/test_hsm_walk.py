@@ -61,4 +61,5 @@ def test_no_private_key_is_in_the_folder(border: Border) -> None:
     assert isinstance(keys.pairwise, TokenMac)
     assert isinstance(keys.ledger.log.ring.scheduled[0].key.signer, TokenEdwardsKey)
     files = {path.name for path in settings.key_folder.iterdir() if b"PRIVATE KEY" in path.read_bytes()}
-    assert files == {"node-encryption.pem", "openid-encryption.pem"}, "only keys that decrypt are files"
+    decrypting = {"node-encryption.pem", "openid-encryption.pem", "saml-encryption.pem"}
+    assert files == decrypting, "only keys that decrypt are files"
