@@ -9,10 +9,12 @@ from sqlalchemy import delete, select
 
 from idp.audit.verify_records import verify_records
 from idp.citizen.erasures import Erasures, SignIn
+from idp.citizen.matching import Matching
 from idp.ledger.leaf import subject_index
 from idp.ports import ENDED
 from idp.store import tables
 from policies.assurance import LevelOfAssurance
+from policies.errors import StoreUnavailable
 from tests.idp.staging import Clock, opened
 from tests.idp.web.shared_stage import Member, SharedStage, emptied
 from tests.idp.web.stage import LOWERED
@@ -136,6 +138,28 @@ def test_the_earlier_side_undoes_it_and_all_that_was_issued_meanwhile_ends(stage
         assert member.go("POST", "/me/unlink", fields={"record": _field(page, "record")}).status == 404
         assert taken.userinfo(json.loads(tokens.text)["access_token"]).status == 401
         assert taken.asks_for("desk", prompt="none").back["error"] == "login_required", "its session ended"
+
+
+@pytest.mark.spec("issue 33 item 7")
+def test_an_undo_that_breaks_off_leaves_the_link_and_its_button_or_no_link(
+    stage: SharedStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise StoreUnavailable("the database is away")
+
+    new = _known(stage, NEW)
+    with Member(stage) as member:
+        page = _link(member)
+        record = {"record": _field(page, "record")}
+        for step, stands in (("end_all", True), ("_recorded", False)):
+            with monkeypatch.context() as patch:
+                patch.setattr(Matching, step, broken)
+                assert member.go("POST", "/me/unlink", fields=record).status == 503
+            stage.clock.ahead += 1
+            assert (_known(stage, NEW) != new) is stands
+            if stands:
+                again = _enters(member)
+                assert _field(again, "record") == record["record"], "it can be pressed again"
 
 
 @pytest.mark.spec("issue 33 item 7: a linked identity of lower assurance never speaks for a higher one")
