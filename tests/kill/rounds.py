@@ -178,8 +178,9 @@ class Rounds:
             if self._control in ("", "deaf"):
                 roles += ["switches", self._chance.choice(CHORES)]
             processes = [self._begin({"role": role}) for role in roles]
-            # One in five dies while it starts; the others have begun to work, however slow the machine is
-            if self._control or self._chance.random() > EARLY:
+            # One in five dies while it starts, but none on an empty ledger: a short run would judge nothing.
+            # The others have begun to work, however slow the machine is
+            if self._control or not before or self._chance.random() > EARLY:
                 self._await_done(before + (CONTROL_UNITS if self._control else 1))
             if self._control == "deaf":
                 self._await_off(known)
