@@ -12,6 +12,7 @@ from idp.receipts.receipt_verify import verify_receipt
 from idp.store import tables
 from idp.store.switches.switch import COUNTRY
 from tests.forgetting import forget_switches, switch_of
+from tests.idp.server.crew import until
 from tests.idp.staging import Clock, opened
 from tests.idp.web.stage import LOWERED, Stage
 from tests.idp.web.visitor import Answer, Visitor, login_of, of_mari
@@ -185,11 +186,17 @@ def test_a_record_that_is_gone_or_changed_is_missed(visitor: Visitor, stage: Sta
     newest = max(_numbers(_entered(visitor, "juhan")))
     engine, keys = stage.application.store.engine, stage.application.keys
     juhan = subject_index(keys.index, stage.application.settings.tenant, "demo/EE", "EE-36406010002")
+
+    def placed() -> bool:
+        with engine.connect() as connection:
+            return not connection.scalars(select(tables.staged.c.record)).all()
+
+    # A ledger stands still for good when what it is appending goes away
+    until(placed)
     with engine.begin() as connection:
         mine = select(tables.records).where(records.subject == juhan)
         found = {row.position: row for row in connection.execute(mine)}
         gone, changed = found[newest - 2], found[newest - 1]
-        connection.execute(delete(tables.staged).where(tables.staged.c.record == gone.record))
         connection.execute(delete(tables.records).where(records.record == gone.record))
         other = update(tables.records).where(records.record == changed.record)
         connection.execute(other.values(sent_opening=gone.sent_opening))
