@@ -91,7 +91,7 @@ def message_of(case: AttackCase) -> bytes:
     [
         (lambda how: replace(how, digested=lambda _: b""), "another digest"),
         (lambda how: replace(how, signs=lambda _: b""), "another SignedInfo"),
-        (lambda how: replace(how, value=lambda octets: octets[:-1] + b"\0"), "another value"),
+        (lambda how: replace(how, value=lambda octets: octets[:-1] + bytes([octets[-1] ^ 1])), "another value"),
         (lambda how: replace(how, made_with="http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"), "another algorithm"),
         (
             lambda how: replace(how, info=swap("<ds:Reference", '<ds:Reference Id="_x"'), signs=lambda _: b"x"),
