@@ -30,6 +30,7 @@ entity_id = "{issuer}/stork"
 url = "{issuer}/stork/acs"
 certificates = "metadata/nl-stork.pem"
 encryption_certificate = "metadata/nl-stork-encryption.pem"
+persons = ["natural", "for_legal"]
 middleware = true
 deviations = ["sha1_signature"]
 [title]
@@ -53,6 +54,7 @@ class StorkStage(Stage):
     """The city of `Stage`, and Estonia as a middleware country that it asks over STORK: two brokers."""
 
     node: NodeStage
+    abroad = NodeStage
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
@@ -65,7 +67,7 @@ class StorkStage(Stage):
             "metadata/nl-stork.pem": _pem(load_signer(keys / "saml.pem").certificate),
             "metadata/nl-stork-encryption.pem": _pem(load_unwrapper(keys / "saml-encryption.pem").certificate),
         }
-        self.node = NodeStage(self.folder / "estonia", Clock(), more)
+        self.node = self.abroad(self.folder / "estonia", Clock(), more)
         provider = ASKED.format(issuer=self.node.issuer)
         (self.receiving / "providers" / "ee-stork.toml").write_text(provider, encoding="utf-8")
         certificate = load_signer(self.node.folder / "keys" / "saml.pem").certificate
