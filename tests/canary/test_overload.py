@@ -143,8 +143,11 @@ def _apart(pids: list[int]) -> Iterator[None]:
 
 
 def _skip_where_others_work(*, flooded: bool = True) -> None:
-    """Where others want the processors, too, there is no flood, or no figure of it. The test has two of them itself."""
-    if not flooded or os.getloadavg()[0] > (os.cpu_count() or 1) + 1:
+    """Where others want the processors, too, there is no flood, or no figure of it. The test has two of them itself.
+
+    Figures are of a run by itself: `pytest tests/canary/test_overload.py -n0`.
+    """
+    if not flooded or "PYTEST_XDIST_WORKER" in os.environ or os.getloadavg()[0] > (os.cpu_count() or 1) + 1:
         pytest.skip("others want the processors, too: who has begun ended, and the figures say nothing")
 
 
@@ -183,7 +186,7 @@ def test_five_times_the_peak_leaves_goodput_logins_in_flight_and_memory(tmp_path
 
             def decide(number: int) -> int:
                 """Press, and where the page says to try again, press again: nothing of a choice is lost."""
-                end = time.monotonic() + FLOOD_SECONDS + 10
+                end = time.monotonic() + FLOOD_SECONDS + 60
                 while True:
                     time.sleep(1.0)
                     status = browsers[number].decide(questions[number], choice="approve", share_email="yes").status
@@ -193,7 +196,7 @@ def test_five_times_the_peak_leaves_goodput_logins_in_flight_and_memory(tmp_path
             spent = -_cpu(pids)
             decided = [beside.submit(decide, number) for number in range(4)]
             flood = beside.submit(asyncio.run, _open(request, port, best * TIMES, FLOOD_SECONDS)).result()
-            assert [one.result(60) for one in decided] == [200] * 4, "who has begun ends"
+            assert [one.result(180) for one in decided] == [200] * 4, "who has begun ends"
             for browser in browsers:
                 browser.close()
             good = flood.statuses[303] / (spent + _cpu(pids))

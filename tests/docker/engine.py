@@ -123,9 +123,13 @@ def _import_base(engine: Engine) -> None:
     (folder / "pip.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
     line = ["mmdebstrap", "--mode=root", "--variant=extract", f"--include={_PACKAGES}"]
     line += [f"--extract-hook={hook}" for hook in hooks]
-    made = subprocess.run(
-        [*line, RELEASE, f"{folder}/base.tar"], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    for _ in range(3):  # a mirror that is being updated answers wrongly for a minute
+        made = subprocess.run(
+            [*line, RELEASE, f"{folder}/base.tar"], capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        if made.returncode == 0:
+            break
+        time.sleep(20)
     assert made.returncode == 0, made.stderr[-4000:]
     engine.run("import", f"{folder}/base.tar", BASE)
 

@@ -92,7 +92,7 @@ def test_the_image_serves_from_sqlite_and_turns_healthy_and_ends_with_0(engine: 
     before = contents(city)
     mounts = ("--volume", f"{city}:{CONFIGURATION}:ro", "--volume", f"sqlite:{DATA}")
     # The image's own check, more often
-    often = ("--health-interval", "1s")
+    often = ("--health-interval", "1s", "--health-start-period", "120s")
     container = engine.run("run", "--detach", "--network", "none", *often, *CONFINED, *mounts, IMAGE).strip()
     end = time.monotonic() + SECONDS
     while (health := engine.run("inspect", "--format", "{{.State.Health.Status}}", container).strip()) != "healthy":

@@ -26,7 +26,7 @@ from tests.ports import free_port
 
 PORTS = ("8400", "8401", "5000")
 LOCALHOST = ROOT / "tests" / "interop" / "localhost"
-SECONDS = 60
+SECONDS = 300
 SECRET = re.compile(r"CLIENT_SECRET=(\S+)")
 PROGRAM = re.compile(r"^== [^\n]*\n(.*?)^Wrote ", flags=re.MULTILINE | re.DOTALL)
 

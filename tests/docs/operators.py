@@ -22,6 +22,7 @@ from idp.demo.stage_servers import StageServers
 from idp.keys.file import create_saml_key, load_signer
 from idp.keys.ledger_files import create_ledger_keys
 from tests.idp.cli.command import CICONIA, Served, ciconia, serving
+from tests.ports import free_port
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 HOSTS = {
@@ -29,7 +30,9 @@ HOSTS = {
     "https://login.city.example": "http://login.localhost",
     "https://idp.example.ee": "http://idp-ee.localhost",
 }
-WAIT_SECONDS = 30.0
+# `ciconia serve` takes the ports of these, some time after they were chosen
+SERVED = ("https://node.example.ee", "https://login.city.example")
+WAIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,11 @@ class Operators:
     words: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._sockets = {name: bound(0) for name in HOSTS}
+        self._sockets = {name: bound(free_port() if name in SERVED else 0) for name in HOSTS}
         ports = {name: listening.getsockname()[1] for name, listening in self._sockets.items()}
         self.words = {name: f"{local}:{ports[name]}" for name, local in HOSTS.items()}
-        for name in ("https://node.example.ee", "https://login.city.example"):
-            self._sockets.pop(name).close()  # `ciconia serve` takes this port
+        for name in SERVED:
+            self._sockets.pop(name).close()
         self._playing = StageServers()
         self._running: dict[str, AbstractContextManager[Served]] = {}
 

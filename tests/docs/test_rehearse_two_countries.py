@@ -186,7 +186,7 @@ def test_whoever_follows_the_page_connects_two_countries_changes_a_key_and_makes
             rehearsal.close()
         rehearsal.follow(block)
         if "$ ciconia incident open" in block.text:
-            time.sleep(3)  # sign-ins are recorded from within two seconds on
+            time.sleep(10)  # sign-ins are recorded from within two seconds on
         if "$ ciconia try" in block.text:
             rehearsal.goes(*next(tried))
         if block.section == EXPIRED and "doctor" in block.text:

@@ -37,7 +37,14 @@ def main() -> None:
             made = bytes([chance.randrange(8)]) + made[1:]
         return made if len(made) <= most else octets
 
-    limits = [f"-max_len={MAX}", "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1", "-verbosity=0"]
+    limits = [
+        f"-max_len={MAX}",
+        "-rss_limit_mb=2048",
+        "-timeout=60",
+        "-report_slow_units=60",
+        "-print_final_stats=1",
+        "-verbosity=0",
+    ]
     atheris.Setup([sys.argv[0], kept, *limits, *options], target.run, custom_mutator=mutate)
     atheris.Fuzz()
 

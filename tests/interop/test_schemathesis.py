@@ -29,6 +29,7 @@ def test_no_request_of_a_described_shape_is_a_defect(tmp_path: Path, *, authenti
         headers = ["-H", f"Host: {host}"] + (["-H", f"Authorization: {visitor.basic('parking')}"] if authenticated else [])
         command = [str(PROGRAM), "run", str(document), "-u", f"http://127.0.0.1:{host.rpartition(':')[2]}", *headers]
         asked = ["--checks", "not_a_server_error", "--phases", "coverage,fuzzing", "--max-time", SECONDS]
+        asked += ["--request-timeout", "60"]
         run = subprocess.run([*command, *asked], cwd=tmp_path, capture_output=True, text=True, check=False)
         answer = visitor.go("GET", "/jwks")
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]

@@ -28,7 +28,7 @@ from idp.system.logs import configure_logs
 from policies.errors import Conflict, StoreUnavailable
 from policies.parties import Tenant
 
-HASTE_SECONDS = 0.05
+HASTE_SECONDS = 0.5
 
 
 class HastyStore(Store):

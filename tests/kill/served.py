@@ -78,8 +78,9 @@ class Sessions(Stream):
     def _ask(self, browser: Browser, question: Page, party: RelyingPartyOfCity, state: str, name: str) -> None:
         nonce = party._pending[state].nonce
         before, wrong = len(self.acknowledged), len(self.wrong)
+        off = bool(self.off)
         self._approve(browser, question, nonce)
-        if self.off and len(self.wrong) > wrong:
+        if (off or self.off) and len(self.wrong) > wrong:
             del self.wrong[wrong:]  # suspended, as it should be
         mine = [one for one in self.acknowledged[before:] if one.nonce == nonce]
         for one in mine:

@@ -139,8 +139,10 @@ def _tried_by(address: bytes, processes: int) -> list[str]:
     """The messages to so many processes that load the key at the same moment, as workers do after an outage."""
     reading, writing = os.pipe()
     begin, go = os.pipe()
+    children = []
     for _ in range(processes):
-        if os.fork() == 0:
+        children.append(os.fork())
+        if children[-1] == 0:
             try:
                 os.close(go)
                 os.read(begin, 1)
@@ -152,8 +154,8 @@ def _tried_by(address: bytes, processes: int) -> list[str]:
             os._exit(0)
     os.close(begin)
     os.close(go)
-    for _ in range(processes):
-        assert os.wait()[1] == 0
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
     os.close(writing)
     with os.fdopen(reading) as told:
         return told.read().splitlines()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.ports import free_port
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 @dataclass(frozen=True)

@@ -118,8 +118,8 @@ def test_a_machine_whose_clock_is_not_the_databases_is_not_ready_until_it_is_set
         clock.put("+3600")
         with stage.serving(0, before=clock.before):
             assert health() == 503
-            # Seconds are whole, and one may pass between the two clocks
-            assert len(re.findall(r" (?:3600|3599) seconds ahead of the database's", stage.log(0))) == 1
+            # Some may pass between the two clocks
+            assert len(re.findall(r" (?:3600|35[5-9]\d) seconds ahead of the database's", stage.log(0))) == 1
             clock.put("+0")
             until(lambda: health() == 204)
             assert outcome(stage) == ""

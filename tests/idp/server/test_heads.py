@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import threading
 import time
 from contextlib import suppress
 from itertools import repeat
@@ -25,11 +26,13 @@ SHORT = b"GET / HTTP/1.1\r\nHost:a\r\n\r\n"
 MANY = 12_000
 # What the kernels keep on loopback, and what both may hold with one read of the event loop
 ROOM, TAKEN = 64 * 1024, 768 * 1024
+AT_SLOW = threading.Event()
 
 
 async def _told(scope: Scope, receive: Receive, send: Send) -> None:
     """How many fields and octets came, and how many fields there are once the body was read."""
     if scope["path"] == "/slow":
+        AT_SLOW.set()
         time.sleep(0.3)  # noqa: ASYNC251 - what comes meanwhile is read at once
     fields, read, more = len(scope["headers"]), 0, True
     while more:
@@ -95,7 +98,7 @@ def test_a_large_head_passes_and_a_larger_one_is_told() -> None:
 def test_one_that_is_larger_by_far_is_not_served_though_it_is_whole() -> None:
     with connected(_told, room=8 * MOST_HEAD) as client:
         client.sendall(SLOW)
-        time.sleep(0.1)
+        assert AT_SLOW.wait(60)
         client.sendall(_head(2 * MOST_HEAD))
         assert rest(client).count(b"HTTP/1.1 200 ") == 1
 

@@ -211,7 +211,7 @@ def test_heads_that_do_not_end_and_bodies_that_drip_hold_no_more_of_nginx_than_t
         path = tmp_path / "nginx.conf"
         text = path.read_text(encoding="utf-8")
         assert "client_header_timeout 10s;" in text
-        path.write_text(text.replace("client_header_timeout 10s;", "client_header_timeout 2s;"), encoding="utf-8")
+        path.write_text(text.replace("client_header_timeout 10s;", "client_header_timeout 5s;"), encoding="utf-8")
         stack.enter_context(fronting(command, front, tmp_path / "front"))
 
         def opened(octets: bytes) -> socket.socket:

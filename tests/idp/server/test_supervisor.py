@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from idp.server.workers.supervisor import HUNG_LOOKS
 from tests.idp.server.crew import Answer, Crew, alive, begin, crew, refused, until
 
 
@@ -106,7 +105,7 @@ def test_workers_that_keep_dying_are_replaced_later_each_time(served: Crew) -> N
 @pytest.mark.parametrize("how", ["stopped", "hanging"])
 def test_a_worker_that_stands_still_is_replaced(tmp_path: Path, how: str) -> None:
     """What it holds, a lock of the database perhaps, the others would wait for until somebody woke it."""
-    with crew(tmp_path / "crew", looks=HUNG_LOOKS) as served:
+    with crew(tmp_path / "crew", looks=30) as served:
         connection = served.connect()
         victim = served.ask(over=connection).process
         if how == "stopped":
@@ -279,7 +278,7 @@ def test_a_connection_that_is_kept_gets_its_last_answer_with_a_word_to_close_it(
 
 
 def test_health_is_denied_before_the_socket_closes(tmp_path: Path) -> None:
-    with crew(tmp_path / "crew", drain=5) as served:
+    with crew(tmp_path / "crew", drain=30) as served:
         ready = served.folder / "ready"
         until(lambda: ready.read_text(encoding="ascii") == "2")
         served.supervisor.send_signal(signal.SIGTERM)
@@ -292,7 +291,7 @@ def test_health_is_denied_before_the_socket_closes(tmp_path: Path) -> None:
         answer = served.ask()
         assert (answer.word, answer.closing) == ("one", True)
         assert served.supervisor.poll() is None
-        assert served.supervisor.wait(20) == 0
+        assert served.end() == 0
 
 
 def test_a_second_signal_does_not_wait_for_the_proxy(tmp_path: Path) -> None:

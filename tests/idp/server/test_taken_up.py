@@ -25,7 +25,8 @@ EDITS = (
     ('form = "resident_of(Storkhaven)"', 'form = "exact"'),
     ("Only residents park here.", "Residents park here."),
 )
-TAKE_UP_SECONDS = 2.0
+# Two on a machine that does nothing else; this one runs other tests beside
+TAKE_UP_SECONDS = 20.0
 
 
 @pytest.fixture(params=["two workers on SQLite", pytest.param("two machines on PostgreSQL", marks=pytest.mark.slow)])

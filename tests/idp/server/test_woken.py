@@ -19,7 +19,7 @@ from tests.postgres import server
 pytestmark = pytest.mark.slow
 
 SUSPENDED = "503"
-MOVES_SECONDS = 10.0
+MOVES_SECONDS = 30.0
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_a_year_ends_once_whoever_dies_in_its_turn(tmp_path: Path) -> None:
     def answer() -> httpx2.Response:
         return httpx2.get(url, headers={"Host": urlsplit(stage.issuer).netloc}, timeout=SECONDS)
 
-    watch.put(f"+{turn - 3600 - time.time():.0f}")
+    watch.put(f"{turn - 3600 - time.time():+.0f}")
     writing = threading.Thread(target=recording)
     try:
         with stage.serving(0, "--workers", "2", before=watch.before) as served:

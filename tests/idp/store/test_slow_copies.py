@@ -16,8 +16,8 @@ from idp.store.migrate import migrate
 from tests.idp.store.units import KEYS, NOW, TENANT, opened_at, release, unit
 from tests.postgres import server
 
-# A login's bound, here of a second, and a wait that is longer
-BOUND, LONGER = 1000, 1.5
+# A login's bound, here of three seconds, and a wait that is longer
+BOUND, LONGER = 3000, 4.0
 
 
 @pytest.fixture

@@ -260,15 +260,19 @@ from pathlib import Path
 from idp.store.engine import open_engine
 from idp.store.switches.switch import PARTY
 from idp.store.switches.switches import Switches
+from policies.errors import StoreUnavailable
 from tests.idp.store.units import edit, engine_of, KEYS, TENANT
 switches = Switches(engine=open_engine(sys.argv[1]), tenant=TENANT, keys=KEYS)
 print(switches.off(PARTY, "parking"), flush=True)
 asked = 0.0
 while True:
     before = time.time()
-    if switches.off(PARTY, "parking"):
-        break
-    asked = before
+    try:
+        if switches.off(PARTY, "parking"):
+            break
+        asked = before
+    except StoreUnavailable:
+        pass  # nobody is let in who cannot be judged
     time.sleep(0.02)
 print(asked, flush=True)
 """

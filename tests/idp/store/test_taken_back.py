@@ -64,7 +64,7 @@ def test_a_sign_in_that_rests_on_what_changed_writes_nothing(
 
 @pytest.fixture
 def workers(url: str) -> Iterator[tuple[Store, Store]]:
-    both = opened_at(url), opened_at(url)
+    both = opened_at(url, busy_milliseconds=60_000), opened_at(url, busy_milliseconds=60_000)
     yield both
     for each in both:
         each.close()
@@ -81,7 +81,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Callable[[Unit], tuple[threading.Ev
         def slow(connection: object, units: list[Waiting]) -> object:
             if any(one.unit is wanted for one in units):
                 reached.set()
-                assert on.wait(20)
+                assert on.wait(60)
             return take(connection, units)  # type: ignore[arg-type] # as it came
 
         monkeypatch.setattr(batch, "take_marks", slow)
@@ -97,13 +97,13 @@ def in_turn(
     reached, on = held(first)
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(workers[0].commit, first)
-        assert reached.wait(10)
+        assert reached.wait(60)
         other = pool.submit(workers[1].commit, second)
         with pytest.raises(NotYet):
             other.result(WATCHED)
         on.set()
-        one.result(10)
-        error = other.exception(10)
+        one.result(60)
+        error = other.exception(60)
     assert error is None or isinstance(error, Conflict)
     return error.kind if error else ""
 

@@ -123,7 +123,7 @@ class SpicyLog:
 
 
 def _until(ready: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not ready():
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -210,7 +210,7 @@ def test_a_witness_that_hangs_or_is_gone_keeps_nobody_waiting(
     store: Store, sequencer: Sequencer, clock: Clock, neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other witness answers, releases go on, and the log says once what is wrong."""
-    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 5)
     still = threading.Event()
 
     class Hangs(Handler):
@@ -229,7 +229,7 @@ def test_a_witness_that_hangs_or_is_gone_keeps_nobody_waiting(
     sequencer.step()
     with capture_logs() as lines:
         asks.start()
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             newest = store.checkpoint(TENANT)
             said = {line.get("witness") for line in lines if line["event"] == "witness_unreachable"}

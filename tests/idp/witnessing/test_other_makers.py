@@ -63,7 +63,7 @@ def test_sigsum_witness_cosigns_our_log_and_refuses_its_fork(folder: Path, tmp_p
         fork = TreeHead(keys.origin, 24, b"another root of thirty-two bytes")
         with Fetcher(demo=True).channel(["127.0.0.0/8"], connections=1) as channel:
             body = Request(24, (), sign_note(fork.text, keys.origin, SIGNER).encode()).body
-            answer = channel.ask(f"{url}/add-checkpoint", content=body, limit=1000, timeout=5)
+            answer = channel.ask(f"{url}/add-checkpoint", content=body, limit=1000, timeout=30)
         assert answer.status in (409, 422), "an older edition of the specification says 409 here"
         sequencer.stop()
 
@@ -92,7 +92,7 @@ def test_litewitness_takes_our_signature_and_proof_as_far_as_its_own_fault(
     ):
 
         def ask_it(body: bytes) -> HttpAnswer:
-            return channel.ask(f"{url}/add-checkpoint", content=body, limit=1000, timeout=5)
+            return channel.ask(f"{url}/add-checkpoint", content=body, limit=1000, timeout=30)
 
         answers = [ask_it(Request(old, (), each).body) for old, each in ((0, forged), (0, stranger), (2, note), (4, note))]
         assert [each.status for each in answers] == [403, 403, 409, 400]
