@@ -184,7 +184,7 @@ def test_a_fault_is_told_and_says_nothing_of_the_provider(
 def test_a_provider_that_hangs_or_fails_is_away_and_costs_nobody_else(
     idp: forge.SigningParty, signer: FileSigner, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.saml_sp.artifact.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("connectors.saml_sp.artifact.ANSWER_SECONDS", 1.0)
     by = connector(idp, signer, resolver)
     resolver.hangs = True
     for _ in range(MOST_FAILURES):
