@@ -25,6 +25,12 @@ def stage(running: Stage) -> Iterator[Stage]:
     yield from fresh(running)
 
 
+@pytest.fixture(autouse=True)
+def pages_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services are told of a sign-out while its page waits: on a busy machine for as long as that takes."""
+    monkeypatch.setattr("idp.protocols.oidc.logouts.PAGE_SECONDS", 60.0)
+
+
 @pytest.fixture
 def visitor(stage: Stage) -> Iterator[Visitor]:
     with Visitor(stage) as made:

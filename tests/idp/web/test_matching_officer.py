@@ -78,7 +78,7 @@ def test_a_link_counts_after_an_officer_confirmed_it_who_sees_no_value(stage: Of
         code, shown = stage.runs("show", number)
         assert code == 0, shown
         assert "an identity of EE was one of LV before" in shown
-        assert not [one for one in (MARI, "Maasikas", "1990", "@") if one in shown]
+        assert not [one for one in (MARI, "Maasikas", "1990", "@") if one in shown.replace(number, "")]
         code, told = stage.runs("confirm", number, who="eve")
         assert (code, "nobody is known by this key" in told) == (1, True), told
         assert _known(stage, NEW)[0] == new

@@ -179,7 +179,13 @@ def test_a_country_that_knows_ages_says_yes_and_keeps_the_birth_date(
         page = informed(citizen, question, who)
         assert "18 or older" in page.text
         sent = citizen.decides(page)
-        assert "1990" not in base64.b64decode(sent.fields["SAMLResponse"]).decode()
+        (tmp_path / "answer").write_text(sent.fields["SAMLResponse"])
+        how = ("--as", "response", "--from", "ee-stork", "--unsafe-decrypt", "--reason", "a test", "--json")
+        opens = inspect(tmp_path / "answer", "--config", border.receiving, "--at", str(int(border.clock())), *how)
+        message: Any = only(opens).whole["message"]
+        said = message["attribute_statuses"]
+        assert said[f"{BASE}isAgeOver"] == ("Available" if who == "mari" else "NotAvailable")
+        assert f"{BASE}dateOfBirth" not in said
         page = visitor.comes_back("/stork/acs", citizen.stage.issuer, sent.fields)
         if who == "mari":
             tokens = visitor.redeem(visitor.decides(page).back["code"]).json
