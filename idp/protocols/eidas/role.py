@@ -137,10 +137,6 @@ class NodeRole:
     def check_reachable(self, request: ServiceRequest) -> None:
         """Raises `AssuranceTooLow` or `PeerRequestRefused`: nobody is sent away to sign in for nothing."""
         node = self.node(request.origin)
-        if not kinds_for(request, node):
-            raise PeerRequestRefused(
-                "persons", "it asks for kinds of person that its registration does not have: `persons`"
-            )
         vouching = [provider for provider in self._providers.values() if self._kinds(request, node, provider)]
         if not vouching:
             raise PeerRequestRefused("persons", "no identity provider here vouches for a kind of person that it asks for")

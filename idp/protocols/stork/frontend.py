@@ -33,7 +33,15 @@ from idp.login.frontend import Admit, Declined, Received
 from idp.login.states import Decided, Released
 from idp.ports import ParkedRow
 from idp.protocols.node_failures import failure_codes, is_awaited
-from idp.protocols.stork.person import NAME, STORK_QUESTION, StorkQuestion, answers, asked_attributes, check_required
+from idp.protocols.stork.person import (
+    NAME,
+    STORK_QUESTION,
+    StorkQuestion,
+    answers,
+    asked_attributes,
+    check_required,
+    kinds_asked,
+)
 from idp.system.addresses import stork_entity_id, stork_sso_url
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Origin, Requester, ServiceRequest
@@ -82,10 +90,10 @@ class StorkFrontend:
         if inbound.binding != "post":
             raise PeerRequestRefused("binding", "a request by another binding than POST")
         (signed, head, relay_state, entity_id), used = self._verified(inbound, now)
-        node, peer = self._nodes[entity_id], self._peers[entity_id]
+        node = self._nodes[entity_id]
         service = ServiceId(node.node_id)
         try:
-            request = self._judged(signed, relay_state, peer, now)
+            request = self._judged(signed, relay_state, node, now)
         except PeerRequestRefused as error:
             error.peer = node.node_id
             if not is_awaited(head, now):
@@ -156,10 +164,13 @@ class StorkFrontend:
                 raise
             return verified_request(inbound, old, STORK_SHA1, shape=STORK_REQUEST), (SHA1_SIGNATURE,)
 
-    def _judged(self, signed: Signed, relay_state: str, peer: StorkPeer, now: int) -> StorkRequest:
+    def _judged(self, signed: Signed, relay_state: str, node: RequestingNode, now: int) -> StorkRequest:
         check_relay_state(relay_state)
+        peer = self._peers[EntityId(node.peer.entity_id)]
         request = receive_request(signed, here=self._sso_url, country=self._country, peer=peer, now=now)
         check_required(request.attributes, self._catalogue)
+        if node.persons.isdisjoint(kinds_asked(asked_attributes(request.attributes, self._catalogue))):
+            raise PeerRequestRefused("persons", "a request for a kind of person that the node is not registered for")
         return request
 
     def _registered(self, origin: Origin) -> tuple[RequestingNode, StorkPeer]:

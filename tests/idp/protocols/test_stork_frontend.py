@@ -123,6 +123,7 @@ def test_a_request_is_what_it_asks_for_in_our_words() -> None:
         ({}, {"middleware": True}, "sp_information"),
         ({"vidp": VidpInformation("FI", "PARKING")}, {}, "citizen_country"),
         ({"attributes": wants("isAgeOver")}, {}, "requested_value"),
+        ({"attributes": wants("eIdentifier", "mandate", required=True)}, {}, "persons"),
     ],
 )
 def test_what_a_request_may_not_mean_is_declined_by_its_check(
