@@ -81,6 +81,20 @@ def powers(folder: Path, *rows: tuple[str, ...]) -> str:
     return f"sqlite:///{path}"
 
 
+def for_companies(persons: str, taken: str) -> dict[str, tuple[str, ...]]:
+    """The edits by which parking permits are companies', too: the kinds of person, and what is taken of them."""
+    return {
+        "purposes/phone-contact.toml": ("basis =", f"{BOTH}basis ="),
+        "purposes/resident-parking.toml": (BASIS, f"{BASIS}{BOTH}", "\n[attributes.email]", taken),
+        "parties/parking.toml": (
+            SPHERE,
+            f"{SPHERE}persons = [{persons}]\n",
+            "[attributes]\n",
+            '[attributes]\nlegal_name = "exact"\nmandate = "exact"\n',
+        ),
+    }
+
+
 @contextmanager
 def acting(
     visitor: Visitor,
@@ -91,23 +105,8 @@ def acting(
     taken: str = TAKEN.format(form=PROCEDURE),
 ) -> Iterator[Visitor]:
     """A broker whose parking permits are companies', and whose register of powers has these rows."""
-    edits = {
-        "purposes/phone-contact.toml": ("basis =", f"{BOTH}basis ="),
-        "purposes/resident-parking.toml": (
-            BASIS,
-            f"{BASIS}{BOTH}",
-            "\n[attributes.email]",
-            taken,
-        ),
-        "parties/parking.toml": (
-            SPHERE,
-            f"{SPHERE}persons = [{persons}]\n",
-            "[attributes]\n",
-            '[attributes]\nlegal_name = "exact"\nmandate = "exact"\n',
-        ),
-    }
     added = {"registers/powers.toml": POWERS.format(level=level, database=powers(folder, *rows))}
-    with visitor.stage.other_broker(folder / "acting", edits, added) as visitor.port:
+    with visitor.stage.other_broker(folder / "acting", for_companies(persons, taken), added) as visitor.port:
         yield visitor
 
 

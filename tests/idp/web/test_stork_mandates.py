@@ -7,35 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.idp.staging import Clock, Lines, opened
-from tests.idp.web.test_for_whom_http import BASIS, BOTH, SPHERE
-from tests.idp.web.test_stork_border import CROSS, StorkStage, asked
+from tests.idp.web.test_for_whom_http import BOTH, TAKEN, for_companies
+from tests.idp.web.test_stork_border import StorkStage, asked, informed
 from tests.idp.web.visitor import Answer, Visitor
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.test_node_mandates import BOUND, GENERAL, MandatedStage, labels, registers
 
-NEEDS = """
-[attributes.mandate]
-form = "may_act(permits)"
-required = true
-must_be_true = true
-why.en = "Permits."
-
-[attributes.legal_name]
-form = "exact"
-required = true
-why.en = "The permit is the company's."
-
-[attributes.email]"""
+# No register of the city is asked: the mandate comes with the sign-in
+NEEDS = TAKEN.format(form="may_act(permits)").replace('from = "powers"\nhand_over = ["person_identifier"]\n', "")
 EDITS = {
     "providers/ee-stork.toml": ('country = "EE"\n', f'country = "EE"\n{BOTH}'),
-    "purposes/phone-contact.toml": ("basis =", f"{BOTH}basis ="),
-    "purposes/resident-parking.toml": (BASIS, f"{BASIS}{BOTH}", "\n[attributes.email]", NEEDS),
-    "parties/parking.toml": (
-        SPHERE,
-        f'{SPHERE}persons = ["for_legal"]\n',
-        "[attributes]\n",
-        '[attributes]\nlegal_name = "exact"\nmandate = "exact"\n',
-    ),
+    **for_companies('"for_legal"', NEEDS),
 }
 
 
@@ -63,12 +45,6 @@ def visitor(border: StorkStage, tmp_path: Path) -> Iterator[Visitor]:
         yield made
 
 
-def signed_in(visitor: Visitor, citizen: Browser) -> Answer:
-    """Estonia's page after the national sign-in, which names nobody for whom Mari acts."""
-    page = citizen.go("POST", "/stork/sso", fields=asked(visitor).fields, headers=CROSS)
-    return citizen.returns(citizen.signs_in(citizen.chooses(page)))
-
-
 def arrives(visitor: Visitor, citizen: Browser, page: Answer) -> Answer:
     """The city's page, once the citizen chose the second company and went on from Estonia's page."""
     informs = citizen.acts(page, "1")
@@ -83,7 +59,7 @@ def test_whom_a_register_names_crosses_a_stork_border_in_a_mandate(
     visitor: Visitor, citizen: Browser, border: StorkStage, logs: Lines
 ) -> None:
     registers(border.node.folder, ("12345678", "Maasikad OÜ", BOUND), ("87654321", "Pohlad OÜ", BOUND))
-    page = signed_in(visitor, citizen)
+    page = informed(citizen, asked(visitor))
     assert labels(page) == ["Maasikad OÜ", "Pohlad OÜ"], page.text
     question = arrives(visitor, citizen, page)
     assert question.found("string(//p[@id='acting'])")[0].startswith("You act for Pohlad OÜ."), question.text
@@ -100,6 +76,6 @@ def test_a_general_power_of_a_register_is_none_for_a_procedure_over_stork(
     visitor: Visitor, citizen: Browser, border: StorkStage, logs: Lines
 ) -> None:
     registers(border.node.folder, ("12345678", "Maasikad OÜ", GENERAL), ("87654321", "Pohlad OÜ", GENERAL))
-    page = arrives(visitor, citizen, signed_in(visitor, citizen))
+    page = arrives(visitor, citizen, informed(citizen, asked(visitor)))
     assert (page.status, page.back["error"]) == (403, "access_denied")
     assert [one["check"] for one in logs if one["event"] == "refused"] == ["mandate_procedure"]
