@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from idp.server.http import MOST_CONNECTIONS
+from tests.alone import ALONE
 from tests.benchmarks.logins_peers import Answer, Connection
 from tests.benchmarks.logins_stage import HOST, ISSUER, Stage, make_stage
 from tests.canary.stage import CanaryStage, Witness
@@ -147,7 +148,7 @@ def _skip_where_others_work(*, flooded: bool = True) -> None:
 
     Figures are of a run by itself: `pytest tests/canary/test_overload.py -n0`.
     """
-    if not flooded or "PYTEST_XDIST_WORKER" in os.environ or os.getloadavg()[0] > (os.cpu_count() or 1) + 1:
+    if not flooded or not ALONE or os.getloadavg()[0] > (os.cpu_count() or 1) + 1:
         pytest.skip("others want the processors, too: who has begun ended, and the figures say nothing")
 
 

@@ -30,7 +30,7 @@ HOSTS = {
     "https://login.city.example": "http://login.localhost",
     "https://idp.example.ee": "http://idp-ee.localhost",
 }
-# `ciconia serve` takes the ports of these, some time after they were chosen
+# `ciconia serve` takes the ports of these, a while after they were chosen
 SERVED = ("https://node.example.ee", "https://login.city.example")
 WAIT_SECONDS = 120.0
 

@@ -12,12 +12,12 @@ from connectors.attacks.verdict import CaseOutcome, JudgeVerdict
 from idp.selftest.report import CorpusReport
 from idp.selftest.run import ABOUT, RunWatcher, run
 from tests import security_testing
+from tests.alone import within
 from tests.security_testing import main, render
 
 # issue 5 item 6
 AT_LEAST = {CaseKind.RESPONSE: 250, CaseKind.MESSAGE: 430, CaseKind.REDIRECT: 30, CaseKind.JWT: 120, CaseKind.VALID: 20}
-# Sixty on a machine that does nothing else: what works beside slows a processor, too
-SECONDS = 120
+SECONDS = within(60, 2)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ def test_nothing_of_the_whole_corpus_ends_wrongly(report: CorpusReport) -> None:
 
 
 @pytest.mark.spec("issue 5 item 7: in under a minute")
-def test_it_takes_about_a_minute_at_most(measured: tuple[CorpusReport, float]) -> None:
-    """The limit is of processor time: other programs may run at the same time."""
+def test_it_takes_less_than_a_minute(measured: tuple[CorpusReport, float]) -> None:
+    """The limit is of processor time, which is slower, too, where other tests share the processor."""
     report, seconds = measured
     assert seconds < SECONDS
     assert report.seconds > seconds / 2

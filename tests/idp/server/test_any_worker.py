@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.alone import within
 from tests.idp.server.crew import until
 from tests.idp.server.machines import Citizens, Machines, children, lease, sign_in, turns, verified
 from tests.postgres import server
@@ -70,6 +71,7 @@ def test_logins_go_on_while_it_reloads(alone: Machines) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_the_lease_moves_within_ten_seconds_when_its_holder_is_gone(on_each: Machines, number: signal.Signals) -> None:
     """Neither fork nor gap: the ledger is whole, and all that was approved gets its place."""
+    most = within(10, 2)
     with on_each.serving(0, "--workers", "2") as served:
         sign_in_afresh(on_each, "mari")
         until(lambda: lease(on_each.folders[0]) != (0, b""))
@@ -78,13 +80,13 @@ def test_the_lease_moves_within_ten_seconds_when_its_holder_is_gone(on_each: Mac
         for victim in children(served):
             os.kill(victim, number)
             begun = time.monotonic()
-            while time.monotonic() - begun < 22 and lease(on_each.folders[0])[0] == epoch:
+            while time.monotonic() - begun < most + 2 and lease(on_each.folders[0])[0] == epoch:
                 time.sleep(0.05)
             if lease(on_each.folders[0])[0] != epoch:
                 break
         moved = time.monotonic() - begun
         assert lease(on_each.folders[0])[0] > epoch
-        assert moved < 20, "ten on a machine that does nothing else"
+        assert moved < most
         print(f"the lease moved {moved:.1f} s after {number.name}")
         until(lambda: len(children(served)) == 2)
         sign_in_afresh(on_each, "juhan")

@@ -13,6 +13,7 @@ from idp.changes.history import Applied, History
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.store.store import open_store
+from tests.alone import within
 from tests.idp.cli.command import Served
 from tests.idp.server.crew import until
 from tests.idp.server.machines import Citizens, Machines, sign_in, turns, verified
@@ -25,8 +26,7 @@ EDITS = (
     ('form = "resident_of(Storkhaven)"', 'form = "exact"'),
     ("Only residents park here.", "Residents park here."),
 )
-# Two on a machine that does nothing else; this one runs other tests beside
-TAKE_UP_SECONDS = 20.0
+TAKE_UP_SECONDS = within(2)
 
 
 @pytest.fixture(params=["two workers on SQLite", pytest.param("two machines on PostgreSQL", marks=pytest.mark.slow)])

@@ -11,6 +11,7 @@ import pytest
 
 from idp.demo.browser import WalkError
 from idp.demo.relying_party import AnswerRefusedError
+from tests.alone import within
 from tests.idp.cli.command import Served, ciconia
 from tests.idp.server.crew import until
 from tests.idp.server.machines import Machines, approved, children, lease, sign_in, turns, verified
@@ -19,7 +20,7 @@ from tests.postgres import server
 pytestmark = pytest.mark.slow
 
 SUSPENDED = "503"
-MOVES_SECONDS = 30.0
+MOVES_SECONDS = within(10, 3)
 
 
 @pytest.fixture
