@@ -91,4 +91,4 @@ $(VENV)/.docs: $(VENV)/.product docs/requirements.lock
 	touch $@
 
 clean:
-	rm -rf $(VENV) .site .cache .fuzz .peers
+	rm -rf $(VENV) .site .cache .fuzz .peers .pytest_cache

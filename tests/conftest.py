@@ -37,7 +37,7 @@ settings.register_profile("properties", deadline=None, suppress_health_check=[He
 settings.load_profile("properties")
 
 # The threads of a broker that look after something, whoever asks or not
-BESIDE = ("watch ", "vitals", "retention", "keys", "ledger-sequencer")
+BESIDE = ("watch ", "vitals", "retention", "keys", "ledger-sequencer", "recorder")
 
 # OpenSSL checks a key of RSA for 60 ms, and thousands of tests load those of one folder: the same octets give the same key
 for _module in (idp.keys.file, idp.doctor.key_files, connectors.signatures.decryption_keys):

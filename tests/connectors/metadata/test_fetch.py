@@ -32,7 +32,7 @@ def get(server: Origin, *, timeout: float = 5.0, limit: int = LIMIT) -> bytes:
 def refused(answer: Answer, *, timeout: float = 5.0, limit: int = LIMIT) -> FetchError:
     with origin(answer) as server, pytest.raises(FetchError) as caught:
         get(server, timeout=timeout, limit=limit)
-    assert server.accepted == 1, "nothing is asked twice"
+    assert server.accepted <= 1, "nothing is asked twice"
     return caught.value
 
 

@@ -1,17 +1,20 @@
 """`ciconia demo --once`: the contract of its JSON, and what it leaves behind."""
 
 import json
+import shutil
 import signal
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from idp.config.settings import load_settings
 from idp.demo.citizens import CITY, Citizen, citizen
 from idp.ledger.key_list import read_keys
 from idp.receipts.receipt_verify import verify_receipt
 from policies.errors import SignatureInvalid
-from tests.idp.cli.command import CICONIA, ciconia, json_of, serving
+from tests.idp.cli.command import CICONIA, ciconia, json_of, listen_on_a_free_port, serving
 from tests.independent_receipt import check
 from tests.postgres import server
 
@@ -180,10 +183,15 @@ def test_what_keep_leaves_is_a_configuration_with_its_database_whose_ledger_veri
 
 
 def test_serve_accepts_what_keep_left(kept: Kept, tmp_path: Path) -> None:
-    with serving(kept[0] / "receiving", tmp_path / "log") as served:
-        found = served.get("/.well-known/openid-configuration", host=f"broker.localhost:{served.port}")
-        assert found.json()["issuer"] == f"http://broker.localhost:{served.port}"
-        assert served.get("/log/checkpoint", host=f"broker.localhost:{served.port}").status_code == 200
+    folder = tmp_path / "receiving"
+    shutil.copytree(kept[0] / "receiving", folder)
+    issuer = load_settings(folder).issuer
+    # Somebody else may have its port by now
+    listen_on_a_free_port(folder)
+    with serving(folder, tmp_path / "log") as served:
+        host = urlsplit(issuer).netloc
+        assert served.get("/.well-known/openid-configuration", host=host).json()["issuer"] == issuer
+        assert served.get("/log/checkpoint", host=host).status_code == 200
 
 
 @pytest.mark.slow

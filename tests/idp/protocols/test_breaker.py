@@ -14,7 +14,7 @@ from tests.idp.neighbour import NOW, Neighbour, peers_of
 from tests.idp.protocols.test_watch import TENANT, approved, watching
 from tests.idp.server.crew import until
 
-FAST = 1.5
+FAST = 5
 
 
 class Dripping(Neighbour):

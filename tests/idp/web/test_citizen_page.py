@@ -10,6 +10,7 @@ from idp.citizen.visits import VISIT_LIFE
 from idp.ledger.leaf import subject_index
 from idp.receipts.receipt_verify import verify_receipt
 from idp.store import tables
+from idp.store.engine import writing
 from idp.store.switches.switch import COUNTRY
 from tests.forgetting import forget_switches, switch_of
 from tests.idp.server.crew import until
@@ -193,7 +194,7 @@ def test_a_record_that_is_gone_or_changed_is_missed(visitor: Visitor, stage: Sta
 
     # A ledger stands still for good when what it is appending goes away
     until(placed)
-    with engine.begin() as connection:
+    with writing(engine).begin() as connection:
         mine = select(tables.records).where(records.subject == juhan)
         found = {row.position: row for row in connection.execute(mine)}
         gone, changed = found[newest - 2], found[newest - 1]

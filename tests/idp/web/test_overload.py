@@ -17,6 +17,7 @@ from idp.web import overload
 from idp.web.early_pages import EarlyPages
 from idp.web.overload import TURN_FOR_NEW, Lane, Overload, Queue, lane_of
 from policies.errors import Overloaded
+from tests.alone import within
 
 HOME, AWAY = "93.184.216.34", "93.184.216.35"
 LOGIN = b"__Host-l-AAAAAAAAAAAAAAAAAAAAAA=a123"
@@ -140,7 +141,7 @@ async def test_a_full_broker_answers_503_at_once_and_reads_no_body(monkeypatch: 
     await _settled()
     told = await _ask(wrapped, _scope("/authorize", content_length=b"400000"), [b"x" * 1000] * 400)
     assert (told.status, told.headers[b"retry-after"], told.read) == (503, b"5", 0)
-    assert told.seconds < 0.05
+    assert told.seconds < within(0.05, 20)
     assert held.most == 2, "two places of four are never for new ones"
     held.done.set()
     assert {one.status for one in await asyncio.gather(*inside)} == {200}

@@ -12,6 +12,7 @@ from idp.application.app import Application
 from idp.cli import app
 from idp.monitoring.recorder.rows import SHOWN_SECONDS
 from idp.store import tables
+from idp.store.engine import writing
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, Answer, Visitor, login_of
 
@@ -60,6 +61,7 @@ def tried(visitor: Visitor, stage: Stage) -> str:
 @pytest.fixture(autouse=True)
 def closed(stage: Stage) -> Iterator[None]:
     """No incident is open before and after, and nothing of another test waits."""
+    stage.application.recording.stop()  # tests look themselves
     stage.application.recording.step()
     yield
     with stage.application.store.engine.begin() as connection:
@@ -213,7 +215,7 @@ def test_what_is_no_incident_is_refused_with_what_to_write(stage: Stage) -> None
 
 def test_who_writes_to_the_database_opens_no_incident(visitor: Visitor, stage: Stage) -> None:
     incident(stage, "--service", "fares")
-    with stage.application.store.engine.begin() as connection:
+    with writing(stage.application.store.engine).begin() as connection:
         row = connection.execute(select(tables.incidents)).one()._mapping
         connection.execute(delete(tables.incidents))
         connection.execute(insert(tables.incidents).values({**row, "service": ""}))
@@ -237,7 +239,7 @@ def test_an_unknown_an_old_and_a_foreign_reference_get_the_same_words(visitor: V
     login = visitor.login()
     found = reference(stage, login)
     assert why(stage, found)
-    with stage.application.store.engine.begin() as connection:
+    with writing(stage.application.store.engine).begin() as connection:
         rows = connection.execute(select(tables.recorded_steps)).all()
         connection.execute(delete(tables.recorded_steps))
         old = [{**row._mapping, "ends": row.ends - SHOWN_SECONDS} for row in rows]
