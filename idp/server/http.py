@@ -108,6 +108,8 @@ class Server:
         self._config.loaded_app = _Proxied(self._config.loaded_app)
         self._server = _Uvicorn(self._config)
         self._connections = self._server.server_state.connections
+        # Accepted, and not among the connections yet
+        self._opening = set[asyncio.Task[None]]()
 
     def run(self) -> None:
         """Serve until `stop` or `leave`, and close the socket."""
@@ -132,7 +134,7 @@ class Server:
             if ends or (self._leave_by and not self._waits()):
                 accepting.cancel()
                 self._listening.close()
-                self._server.should_exit = ends or not self._connections
+                self._server.should_exit = ends or not (self._opening or self._connections)
             await asyncio.wait({serving}, timeout=TICK_SECONDS)
         await serving
 
@@ -151,7 +153,7 @@ class Server:
         its connections would have them all at one worker.
         """
         self._listening.settimeout(0)
-        loop, opening = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        loop = asyncio.get_running_loop()
         while True:
             await _readable(loop, self._listening)
             full = len(self._connections) >= self._most
@@ -168,8 +170,8 @@ class Server:
                 connection.close()
                 continue
             task = loop.create_task(self._open(connection))
-            opening.add(task)
-            task.add_done_callback(opening.discard)
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
 
     async def _open(self, connection: socket.socket) -> None:
         def made() -> BoundedProtocol:

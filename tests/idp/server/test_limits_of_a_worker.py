@@ -1,5 +1,6 @@
 """The cost of a connection for a worker, and how a server ends: a number and a time bound what brings nothing."""
 
+import asyncio
 import http.client
 import resource
 import socket
@@ -172,6 +173,25 @@ def test_who_leaves_ends_when_the_last_connection_does(idle: tuple[Server, threa
         assert thread.is_alive()
     thread.join(SECONDS)
     assert not thread.is_alive()
+
+
+def test_who_leaves_answers_on_a_connection_that_was_accepted_just_before(
+    idle: tuple[Server, threading.Thread, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _, port = idle
+    accepted, opened = threading.Event(), server._open
+
+    async def late(connection: socket.socket) -> None:
+        accepted.set()
+        await asyncio.sleep(0.5)
+        await opened(connection)
+
+    monkeypatch.setattr(server, "_open", late)
+    with connected(port) as client:
+        assert accepted.wait(SECONDS)
+        server.leave(AN_HOUR)
+        client.sendall(HEAD + b"\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 def test_one_that_is_told_before_it_begins_ends_at_once() -> None:
