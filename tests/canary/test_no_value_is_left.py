@@ -85,6 +85,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
                     browser.get(stage.issuer + path)
             pretended(stage)
             with client() as http:
+                # Until the worker has seen that the database can be written again
+                until(lambda: json.loads(http.get(watch + "/ready").content)["ready"])
                 for path in ("/metrics", "/ready", "/alive", f"/{quote(VALUES['email'])}"):
                     found.watched[path] = http.get(watch + path).content
             keep(stage.receiving, found, "while it runs")
@@ -229,10 +231,12 @@ def test_every_login_ended_as_it_was_meant_to(run: Run) -> None:
         "store_unavailable",
         "request_refused",
     }
-    assert {line["detail"] for line in lines if line.get("code") == "store_unavailable"} == {
-        "SQLITE_BUSY",
-        "SQLITE_CONSTRAINT_TRIGGER",
-    }
+    details = {str(line["detail"]) for line in lines if line.get("code") == "store_unavailable"}
+    # The recorder or the sequencer may wait for the lock before the commit does
+    slow = {f"the database is slow: {end}" for end in ("nothing was written", "whether it was written is not known")}
+    assert "SQLITE_CONSTRAINT_TRIGGER" in details
+    assert details & {"SQLITE_BUSY", *slow}
+    assert details <= {"SQLITE_CONSTRAINT_TRIGGER", "SQLITE_BUSY", *slow}
 
 
 def test_the_values_did_come_to_the_broker_and_the_released_one_did_reach_the_city(

@@ -1,5 +1,6 @@
 """docs/ten-questions.md and docs/data-protection.md: their commands print on a demo's record what the pages say."""
 
+import functools
 import re
 import shlex
 import shutil
@@ -37,6 +38,12 @@ DIFFERS = (
     (r"\b(leaf|index) \d+\b", r"\1 PLACE"),
     (r"^\d+  TIME", "PLACE  TIME"),
 )
+
+
+@functools.cache
+def today() -> str:
+    """The day of the record, whatever the clock says at the last of the commands."""
+    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 def alike(text: str) -> str:
@@ -91,8 +98,7 @@ def follow(page: Path) -> None:
         if block.language != "console":
             continue
         for words, expected in commands_of(block):
-            today = datetime.now(UTC).strftime("%Y-%m-%d")
-            said = [today if re.fullmatch(r"\d{4}-\d\d-\d\d", word) else word for word in words]
+            said = [today() if re.fullmatch(r"\d{4}-\d\d-\d\d", word) else word for word in words]
             if said[2:4] == ["prove", "2"]:
                 said[3] = leaf  # as the page says
             if said[0] == "ciconia":

@@ -233,7 +233,7 @@ def test_rsyslog_of_debian_takes_them(store: Store, authority: Authority, tmp_pa
             time.sleep(0.1)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
     lines = [line for line in out.read_text(encoding="utf-8").splitlines() if " ciconia " in line]
     assert [re.findall(r'"about": "([^"]+)"', line)[0] for line in lines] == [f"key {number}" for number in range(4)]
     assert all(line.startswith("109 login.city.example ciconia key.made ") for line in lines)

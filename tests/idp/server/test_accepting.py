@@ -47,7 +47,7 @@ def test_connections_that_a_proxy_keeps_are_shared_by_all_workers(two: Crew) -> 
         return set(shares[-1]) == two.processes and min(shares[-1].values()) >= MANY // 10
 
     # On a busy machine one of them may wait for a processor the whole time, though not again and again
-    assert any(shared() for _ in range(5)), shares
+    assert any(shared() for _ in range(40)), shares
 
 
 def test_nobody_waits_for_a_worker_that_stands_still(two: Crew) -> None:

@@ -17,6 +17,12 @@ from tests.postgres import server
 AnyStore = Store | MemoryStore
 
 
+@pytest.fixture(autouse=True)
+def nobody_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine's disk may take longer for a commit than a login waits for it."""
+    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 300)
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "ciconia.db"

@@ -21,7 +21,7 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.on_commit: OnCommit | None = None
-        self.delay = 0.0  # seconds before each piece of the server's answers
+        self.held: socket.socket | None = None  # the client whose answers wait until the end
         self.struck = 0
         self._ended = threading.Event()
         self._open: list[socket.socket] = []
@@ -63,8 +63,8 @@ class Proxy:
     def _to_client(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while octets := server.recv(65536):
-                if self.delay:
-                    self._ended.wait(self.delay)
+                if client is self.held:
+                    self._ended.wait()
                 client.sendall(octets)
         end(client)
 

@@ -150,11 +150,10 @@ def test_units_of_a_lost_batch_that_are_tried_one_by_one_are_still_known_again(
     name = str(store.engine.url.database)
 
     def lose_the_reply_and_the_records(client: socket.socket, upstream: socket.socket, octets: bytes) -> None:
-        proxy.delay = 60  # the reply waits here while it is committed
+        proxy.held = client  # the reply waits here while it is committed
         upstream.sendall(octets)
         server().execute("ALTER TABLE records RENAME TO moved", name)
         end(client)
-        proxy.delay = 0
 
     batch = batch_of(unit(*marks("a")), Unit(tenant=TENANT, record=release()), unit(*marks("b")))
     proxy.on_commit = lose_the_reply_and_the_records

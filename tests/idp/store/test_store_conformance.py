@@ -22,12 +22,6 @@ from tests.idp.store.units import KEYS, LATER, NOW, ORIGIN, TENANT, marks, parke
 OTHER = Tenant("other.example")
 
 
-@pytest.fixture(autouse=True)
-def nobody_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine's disk may take longer for a commit than a login waits for it."""
-    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 300)
-
-
 def outcomes(store: Commits, units: Iterable[Unit], threads: int = 8) -> list[str]:
     """Commit them at once; "" for each that was written, else the kind of the mark that it lost."""
     units = list(units)
