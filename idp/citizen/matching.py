@@ -85,17 +85,14 @@ class Matching:
         commit_fresh(self.commits, Unit(tenant=self.tenant, marks=(once,), record=draft, approvals=rows))
 
     def undo(self, visit: OwnPageVisit, record: str, now: int) -> None:
-        """Undo the link of this record (hex), from either side. Raises `Replayed`.
-
-        Nothing is done where this sign-in sees no such link: a second press meets one that was undone.
-        """
+        """Undo the link of this record (hex), from either side. Raises `NotFound`, `Replayed`."""
         to_earlier, to_new = self.standing(visit, now)
         if to_earlier and to_earlier.record.hex() == record:
             new, link = visit.subject, to_earlier
         elif to_new and to_new.record.hex() == record and (found := self.links.to_earlier(to_new.other, now)):
             new, link = to_new.other, found
         else:
-            return
+            raise NotFound("no such link that this sign-in may see")
         back = self.links.to_new(link.other, now)
         draft = link_record(UNLINK, link.other, record, back.loa if back else link.loa, now)
         rows = self.links.undone(new, link, now)
